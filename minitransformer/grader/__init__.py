@@ -1,0 +1,1 @@
+"""Exercises, diagnosis, runners, sandbox and reports; not reading matter for learners."""

@@ -1,0 +1,1 @@
+"""The exercises as data, one file a topic."""

@@ -1,0 +1,1 @@
+"""Everything on torch: settings, transformer, training, generation, checkpoints."""

@@ -1,0 +1,1 @@
+"""What a page of the course uses: pictures, explorers, predictions."""

@@ -1,0 +1,1 @@
+"""Explorers: thin widget shells over plain functions."""

@@ -1,0 +1,1 @@
+"""The formulas in NumPy: pure functions, no torch, no classes."""

@@ -1,0 +1,1 @@
+"""Characters to ids and back, windows, and loaders of real texts by hash."""
