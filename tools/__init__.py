@@ -1,0 +1,1 @@
+"""Maintainers' tools: the notebook builder and what checks its pages."""
