@@ -14,12 +14,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from IPython.display import display
 from ipywidgets import Widget
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from minitransformer.notebook.plots.palette import lettering
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
+_NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 _FEWEST_WORDS = 6
 _SAID_ALREADY = re.compile(
     r"(an? |the )?(image|picture|plot|figure|diagram|chart|graph|screenshot)\b",
@@ -101,12 +103,10 @@ def image(figure: Figure, alt: str) -> str:
 def svg(figure: Figure, description: str) -> str:
     """Return a figure as SVG: the same bytes each time, the words inside, no date."""
     page = io.StringIO()
-    with lettering():
-        figure.savefig(
-            page,
-            format="svg",
-            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
-        )
+    dots = figure.dpi
+    with lettering():  # the canvas itself: savefig would draw everything twice
+        FigureCanvasSVG(figure).print_svg(page, metadata=_NO_METADATA)
+    figure.dpi = dots  # the canvas leaves its own behind
     source = page.getvalue()
     source = source[source.index("<svg") :]
     source = re.sub(r'\b(d|x|y|transform|points)="([^"]*)"', _shorten, source)

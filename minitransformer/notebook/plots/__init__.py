@@ -1,21 +1,28 @@
 """Pictures: arrays in, a Figure out."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from minitransformer.notebook.plots.charts import curves, growth, heat_map
+    from minitransformer.notebook.plots.charts import (
+        bars,
+        curves,
+        growth,
+        scatter,
+        vectors,
+    )
+    from minitransformer.notebook.plots.heat import heat_map
 
 _HOMES = {
-    "charts": ("curves", "growth", "heat_map"),
+    "charts": ("bars", "curves", "growth", "scatter", "vectors"),
+    "heat": ("heat_map",),
 }
 
-__all__ = ["curves", "growth", "heat_map"]
+__all__ = ["bars", "curves", "growth", "heat_map", "scatter", "vectors"]
 
 
 def __getattr__(name: str) -> object:
     """Hand out a picture's function when it is first asked for."""
-    from importlib import import_module
-
     for home, names in _HOMES.items():
         if name in names:
             return getattr(import_module(f"{__name__}.{home}"), name)

@@ -1,15 +1,13 @@
-"""Charts: heat maps, curves, bars, points and arrows, from arrays to a Figure."""
+"""Charts: curves, bars, points and arrows, from arrays to a Figure."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, to_hex
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
-from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.lines import Line2D
+from matplotlib.patches import Arc
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from minitransformer.notebook.plots.palette import (
     CARD,
@@ -18,236 +16,17 @@ from minitransformer.notebook.plots.palette import (
     MARKERS,
     QUIET,
     ROLES,
-    RULE,
     SERIES,
-    SHADE,
     WIDTH,
-    both_ways,
     card,
-    colour_of,
-    contrast,
     lettering,
-    rising,
     settle,
+    tint,
+    visible,
 )
 
-Kind = Literal["weights", "scores", "query", "key", "value", "plain"]
 Curve = np.ndarray | Sequence[float] | tuple[np.ndarray, np.ndarray]
-
-_MOST_NUMBERED = 10  # with more columns the numbers no longer fit their cells
-_LARGEST_CELL = 0.62  # inches
-_TALLEST = 5.4
-
-
-def heat_map(
-    values: np.ndarray | Mapping[str, np.ndarray],
-    *,
-    rows: Sequence[str] | None = None,
-    columns: Sequence[str] | None = None,
-    x: str = "key",
-    y: str = "query",
-    kind: Kind = "weights",
-    limits: tuple[float, float] | None = None,
-    mask: np.ndarray | None = None,
-    digits: int = 2,
-    title: str | None = None,
-) -> Figure:
-    """Draw a matrix as coloured cells, or several matrices on one scale.
-
-    Parameters
-    ----------
-    values : ndarray of shape (Tq, Tk), or mapping of title to such an array
-        The numbers; several panels share one scale. Cells without a finite number are
-        hatched.
-    rows, columns : sequence of str, optional
-        The tokens beside and below the cells; places are numbered where there are none.
-    x, y : str
-        What the columns and the rows are.
-    kind : {"weights", "scores", "query", "key", "value", "plain"}
-        Which colours: weights from 0 up, a role's own colour, or, for scores and plain
-        arrays, slate below zero and ochre above.
-    limits : (float, float), optional
-        Ends of the scale. Without them, 0 and 1 for weights (0 and the largest where there
-        are more than ten columns), else what the values span.
-    mask : Boolean ndarray that broadcasts to the values, optional
-        True where a query may look; the other cells are hatched.
-    digits : int
-        Places after the point of the numbers in the cells, which are written where
-        there are at most ten columns.
-    title : str, optional
-        A title for a single panel.
-
-    Returns
-    -------
-    Figure
-    """
-    panels = dict(values) if isinstance(values, Mapping) else {title or "": values}
-    arrays = {name: np.asarray(array, dtype=float) for name, array in panels.items()}
-    for name, array in arrays.items():
-        if array.ndim != 2:
-            raise ValueError(
-                f"a heat map needs arrays of shape (rows, columns); got {array.shape}"
-                + (f" for {name!r}" if name else "")
-            )
-    if mask is not None:
-        arrays = {
-            name: np.where(np.broadcast_to(mask, array.shape), array, np.nan)
-            for name, array in arrays.items()
-        }
-    scale, low, high = _scale(arrays.values(), kind, limits)
-    across = min(len(arrays), 4 if len(arrays) > 3 else 3)
-    down = -(-len(arrays) // across)
-    shape = next(iter(arrays.values())).shape
-    with lettering():
-        wide, tall = _size(shape, across, down, rows, named=any(arrays))
-        figure = card(tall, wide)
-        axes = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
-        drawn = None
-        for at, (name, array) in zip(axes.flat, arrays.items(), strict=False):
-            drawn = at.imshow(
-                np.ma.masked_invalid(array),
-                cmap=scale,
-                vmin=low,
-                vmax=high,
-                aspect="auto",
-                interpolation="nearest",
-            )
-            _finish_cells(at, array, drawn, digits, room=wide / (across * shape[1]))
-            at.set_title(name)
-        for at in axes.flat[len(arrays) :]:
-            at.set_visible(False)
-        for at in axes[-1]:
-            at.set_xlabel(x)
-        for at in axes[:, 0]:
-            at.set_ylabel(y)
-        _token_ticks(axes, shape, rows, columns)
-        if drawn is not None:
-            _scale_bar(figure, drawn, axes, kind)
-        return settle(figure)
-
-
-def _scale(
-    arrays: Collection[np.ndarray], kind: Kind, limits: tuple[float, float] | None
-) -> tuple[Colormap, float, float]:
-    """Choose colours and ends: from zero up for weights, around zero for signed values."""
-    finite = np.concatenate([array[np.isfinite(array)] for array in arrays])
-    if kind == "weights":
-        wide = any(array.shape[1] > _MOST_NUMBERED for array in arrays)
-        low, high = limits or (0.0, float(finite.max(initial=0.0)) if wide else 1.0)
-        return rising(colour_of("weight")), low, high or 1.0
-    largest = float(np.abs(finite).max(initial=0.0)) or 1.0
-    if kind in ROLES and (finite.size == 0 or finite.min() >= 0):
-        low, high = limits or (0.0, largest)
-        return rising(colour_of(kind)), low, high
-    low, high = limits or (-largest, largest)
-    return both_ways(), low, high
-
-
-def _size(
-    shape: tuple[int, ...],
-    across: int,
-    down: int,
-    rows: Sequence[str] | None,
-    *,
-    named: bool,
-) -> tuple[float, float]:
-    """Find width and height at which cells are square, as far as the page allows."""
-    beside = 0.08 * max(map(len, rows or ["00"])) + 0.45
-    bar = 0.85
-    cell = min(
-        (WIDTH - beside - bar - 0.2 * across) / (across * shape[1]), _LARGEST_CELL
-    )
-    cell_height = min(cell, _TALLEST / (down * shape[0]))
-    wide = across * shape[1] * cell + 0.2 * across + beside + bar
-    tall = down * (shape[0] * cell_height + (0.32 if named else 0.08)) + 0.6
-    return wide, max(tall, 1.6)
-
-
-def _finish_cells(
-    at: Axes, array: np.ndarray, drawn: AxesImage, digits: int, *, room: float
-) -> None:
-    at.tick_params(length=0)
-    for side in at.spines.values():
-        side.set_visible(True)
-        side.set_color(RULE)
-    for i, j in np.argwhere(~np.isfinite(array)):
-        at.add_patch(_hatched(j, i))
-    if (
-        array.shape[1] > _MOST_NUMBERED
-        or array.shape[0] > 2 * _MOST_NUMBERED
-        or room < 0.36
-    ):
-        return
-    for (i, j), value in np.ndenumerate(array):
-        if np.isfinite(value):
-            at.text(
-                j,
-                i,
-                f"{round(value, digits) + 0.0:.{digits}f}",
-                ha="center",
-                va="center",
-                fontsize=8.5,
-                color=_readable_on(to_hex(tuple(drawn.cmap(drawn.norm(value))))),
-            )
-
-
-def _readable_on(colour: str) -> str:
-    """Return the ink that has the higher contrast on a cell's colour."""
-    return max((CARD, INK), key=lambda ink: contrast(ink, colour))
-
-
-def _hatched(column: float, row: float) -> Rectangle:
-    return Rectangle(
-        (column - 0.5, row - 0.5),
-        1,
-        1,
-        facecolor=SHADE,
-        edgecolor="#A9B1B9",
-        hatch="////",
-        linewidth=0,
-    )
-
-
-def _token_ticks(
-    axes: np.ndarray,
-    shape: tuple[int, ...],
-    rows: Sequence[str] | None,
-    columns: Sequence[str] | None,
-) -> None:
-    first = axes.flat[0]
-    for axis, size, names in (
-        (first.yaxis, shape[0], rows),
-        (first.xaxis, shape[1], columns),
-    ):
-        if names is None:
-            if size <= 16:
-                axis.set_ticks(range(size))
-            else:
-                axis.set_major_locator(MaxNLocator(integer=True, nbins=9))
-        elif len(names) != size:
-            raise ValueError(
-                f"one label is needed for each of {size} lines; got {len(names)}"
-            )
-        else:
-            axis.set_ticks(range(size), [_visible(name) for name in names])
-    if columns is not None and max(map(len, columns), default=0) > 3:
-        for at in axes.flat:
-            at.tick_params(axis="x", rotation=45 if shape[1] > 4 else 0)
-
-
-def _visible(token: str) -> str:
-    """Give a blank or a line break a sign that can be seen."""
-    return {" ": "␣", "\n": "↵", "\t": "⇥"}.get(token, token).replace("$", r"\$")
-
-
-def _scale_bar(figure: Figure, drawn: AxesImage, axes: np.ndarray, kind: Kind) -> None:
-    names = {"weights": "weight", "scores": "score", "plain": "value"}
-    tall = figure.get_figheight()
-    bar = figure.colorbar(drawn, ax=axes, pad=0.02, aspect=7 * tall, fraction=0.05)
-    bar.locator = MaxNLocator(nbins=min(5, max(2, round(1.6 * tall))))
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(length=0)
-    bar.set_label(names.get(kind, kind))
+Bar = float | np.ndarray | Sequence[float]
 
 
 def curves(
@@ -417,7 +196,7 @@ def _name_ends(
     for index, (where, level, name, colour) in enumerate(named):
         shift = moved[index] - heights[index]
         at.annotate(
-            name.replace("$", r"\$"),
+            name,
             (where, level),
             xytext=(8, shift),
             textcoords="offset points",
@@ -450,4 +229,344 @@ def _spread(heights: np.ndarray, apart: float) -> np.ndarray:
             centre + apart * (np.arange(size) - (size - 1) / 2)
             for (centre, _), size in zip(groups, sizes, strict=True)
         ]
+    )
+
+
+def bars(
+    heights: Mapping[str, Bar] | Mapping[str, Mapping[str, Bar]],
+    *,
+    x: str,
+    y: str,
+    lines: Mapping[str, float] | None = None,
+    digits: int = 2,
+    title: str | None = None,
+) -> Figure:
+    """Draw named amounts as bars, each with its number.
+
+    Parameters
+    ----------
+    heights : mapping of str to float or array
+        The amount of each name; an array holds one amount a seed and is drawn as the bar
+        of its mean with a dot for each. Or several series of such amounts by name, drawn
+        side by side.
+    x, y : str
+        What the names are, and what the amounts are, with the unit.
+    lines : mapping of str to float, optional
+        Named levels to compare with.
+    digits : int
+        Places after the point.
+    title : str, optional
+        What the picture answers.
+
+    Returns
+    -------
+    Figure
+    """
+    series: dict[str, Mapping[str, Bar]] = {
+        label: group for label, group in heights.items() if isinstance(group, Mapping)
+    } or {
+        "": {
+            name: amount
+            for name, amount in heights.items()
+            if not isinstance(amount, Mapping)
+        }
+    }
+    names = list(dict.fromkeys(name for group in series.values() for name in group))
+    wide = 0.74 / len(series)
+    with lettering():
+        figure = card(3.4)
+        at = figure.subplots()
+        for index, (label, group) in enumerate(series.items()):
+            for place, name in enumerate(names):
+                if name in group:
+                    where = place + wide * (index - (len(series) - 1) / 2)
+                    _bar(
+                        at,
+                        where,
+                        np.atleast_1d(np.asarray(group[name], float)),
+                        wide,
+                        index,
+                        digits,
+                    )
+            at.bar(
+                0,
+                0,
+                color=_fill(index),
+                edgecolor=SERIES[index % len(SERIES)],
+                hatch=_HATCHES[index % 6],
+                label=label,
+            )
+        at.set_xticks(range(len(names)), names)
+        at.tick_params(axis="x", length=0)
+        at.grid(visible=True, axis="y")
+        at.margins(y=0.14)
+        at.axhline(0, color=QUIET, linewidth=0.8)
+        for name, level in (lines or {}).items():
+            at.axhline(level, color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
+            at.annotate(
+                name,
+                (1, level),
+                xycoords=("axes fraction", "data"),
+                xytext=(5, 0),
+                textcoords="offset points",
+                va="center",
+                color=QUIET,
+                fontsize=9,
+            )
+        at.set(xlabel=x, ylabel=y, title=title or "")
+        if len(series) > 1:
+            figure.legend(loc="outside upper right", ncols=len(series))
+        return settle(figure)
+
+
+_HATCHES = ("", "///", "...", "xx", "\\\\", "oo")
+
+
+def _fill(index: int) -> str:
+    return tint(SERIES[index % len(SERIES)], 0.28)
+
+
+def _bar(
+    at: Axes, where: float, amounts: np.ndarray, wide: float, index: int, digits: int
+) -> None:
+    """Draw one bar at the mean of its amounts, its number, and a dot for each seed."""
+    mean = float(amounts.mean())
+    colour = SERIES[index % len(SERIES)]
+    at.bar(
+        where,
+        mean,
+        wide * 0.92,
+        color=_fill(index),
+        edgecolor=colour,
+        hatch=_HATCHES[index % 6],
+        linewidth=1,
+    )
+    top = float(amounts.max()) if mean >= 0 else float(amounts.min())
+    if len(amounts) > 1:
+        at.plot(
+            where + np.linspace(-0.2, 0.2, len(amounts)) * wide,
+            amounts,
+            "o",
+            color=CARD,
+            markeredgecolor=INK,
+            markersize=4.5,
+            zorder=3,
+        )
+    at.annotate(
+        f"{round(mean, digits) + 0.0:,.{digits}f}",
+        (where, top),
+        xytext=(0, 4 if mean >= 0 else -4),
+        textcoords="offset points",
+        ha="center",
+        va="bottom" if mean >= 0 else "top",
+        fontsize=9,
+    )
+
+
+def scatter(
+    points: np.ndarray | Mapping[str, np.ndarray],
+    *,
+    x: str,
+    y: str,
+    names: Sequence[str] | None = None,
+    title: str | None = None,
+) -> Figure:
+    """Draw points in a plane, in groups with a colour and a marker each.
+
+    Parameters
+    ----------
+    points : ndarray of shape (N, 2), or mapping of group to such an array
+        Where the points lie.
+    x, y : str
+        What the two numbers are.
+    names : sequence of str, optional
+        A name for each point, written in its place, through all groups in order.
+    title : str, optional
+        What the picture answers.
+
+    Returns
+    -------
+    Figure
+    """
+    groups = dict(points) if isinstance(points, Mapping) else {"": points}
+    with lettering():
+        figure = card(4.6)
+        at = figure.subplots()
+        left = list(names or [])
+        for index, (group, places) in enumerate(groups.items()):
+            here, left = left[: len(places)], left[len(places) :]
+            _points(at, np.asarray(places, dtype=float), here, index, group)
+        at.grid(visible=True)
+        at.margins(0.08)
+        at.set(xlabel=x, ylabel=y, title=title or "")
+        if len(groups) > 1:
+            handles = [
+                Line2D(
+                    [],
+                    [],
+                    color=SERIES[i % len(SERIES)],
+                    marker=MARKERS[i % len(MARKERS)],
+                    linestyle="",
+                    label=group,
+                )
+                for i, group in enumerate(groups)
+            ]
+            figure.legend(handles=handles, loc="outside upper right", ncols=len(groups))
+        return settle(figure)
+
+
+def _points(
+    at: Axes, where: np.ndarray, names: Sequence[str], index: int, group: str
+) -> None:
+    """Draw one group; short names stand inside its markers, longer ones beside them."""
+    colour, marker = SERIES[index % len(SERIES)], MARKERS[index % len(MARKERS)]
+    inside = bool(names) and max(map(len, names)) <= 2
+    at.plot(
+        where[:, 0],
+        where[:, 1],
+        linestyle="",
+        marker=marker,
+        label=group,
+        color=tint(colour, 0.12) if inside else colour,
+        markeredgecolor=colour,
+        markersize=17 if inside else 6,
+    )
+    for (across, up), name in zip(where, names, strict=False):
+        at.annotate(
+            visible(name),
+            (across, up),
+            xytext=(0, 0) if inside else (6, 4),
+            textcoords="offset points",
+            ha="center" if inside else "left",
+            va="center",
+            color=colour,
+            fontsize=9.5,
+        )
+
+
+def vectors(
+    arrows: Mapping[str, np.ndarray | Sequence[float]],
+    *,
+    roles: Mapping[str, str] | None = None,
+    angles: Sequence[tuple[str, str]] = (),
+    x: str = "feature 1",
+    y: str = "feature 2",
+    title: str | None = None,
+) -> Figure:
+    """Draw vectors of two features as arrows from the origin, with angles between them.
+
+    Parameters
+    ----------
+    arrows : mapping of str to array of shape (2,)
+        The vectors, each named at its tip.
+    roles : mapping of str to {"query", "key", "value", "weight"}, optional
+        What a vector is, which sets its colour.
+    angles : sequence of pairs of names
+        Between which vectors an arc with the angle in degrees is drawn.
+    x, y : str
+        What the two features are.
+    title : str, optional
+        What the picture answers.
+
+    Returns
+    -------
+    Figure
+    """
+    tips = {name: np.asarray(arrow, dtype=float) for name, arrow in arrows.items()}
+    for name, tip in tips.items():
+        if tip.shape != (2,):
+            raise ValueError(
+                f"an arrow needs two features; {name!r} has shape {tip.shape}"
+            )
+    corners = np.array([(0.0, 0.0), *tips.values()])
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    margin = 0.14 * max(*(high - low), 1e-6)
+    with lettering():
+        spans = high - low + 2 * margin
+        tall = float(np.clip(5.2 * spans[1] / spans[0], 2.6, 4.6))
+        figure = card(
+            tall, min(WIDTH, (tall - 0.55) * float(spans[0] / spans[1]) + 0.85)
+        )
+        at = figure.subplots()
+        at.set_aspect("equal")
+        at.set_xlim(low[0] - margin, high[0] + margin)
+        at.set_ylim(low[1] - margin, high[1] + margin)
+        at.axhline(0, color=QUIET, linewidth=0.8)
+        at.axvline(0, color=QUIET, linewidth=0.8)
+        at.grid(visible=True)
+        for index, (name, tip) in enumerate(tips.items()):
+            role = (roles or {}).get(name)
+            colour = (
+                ROLES[role].colour if role in ROLES else SERIES[index % len(SERIES)]
+            )
+            _arrow(at, tip, name, colour)
+        for step, (one, other) in enumerate(angles):
+            _angle(
+                at, tips[one], tips[other], float(spans.max()) * (0.16 + 0.06 * step)
+            )
+        at.set(xlabel=x, ylabel=y, title=title or "")
+        return settle(figure)
+
+
+def _arrow(at: Axes, tip: np.ndarray, name: str, colour: str) -> None:
+    length = float(np.hypot(*tip))
+    if length == 0:
+        at.plot(0, 0, "o", color=colour)
+    else:
+        at.annotate(
+            "",
+            (float(tip[0]), float(tip[1])),
+            (0, 0),
+            arrowprops={
+                "arrowstyle": "-|>,head_width=0.28,head_length=0.55",
+                "color": colour,
+                "linewidth": 2,
+                "shrinkA": 0,
+                "shrinkB": 0,
+            },
+        )
+    away = tip / length if length else np.array([0.7, 0.7])
+    at.annotate(
+        name,
+        (float(tip[0]), float(tip[1])),
+        xytext=(11 * away[0], 11 * away[1]),
+        textcoords="offset points",
+        ha="center" if abs(away[0]) < 0.5 else ("left" if away[0] > 0 else "right"),
+        va="center" if abs(away[1]) < 0.5 else ("bottom" if away[1] > 0 else "top"),
+        color=colour,
+        fontweight="bold",
+    )
+
+
+def _angle(at: Axes, one: np.ndarray, other: np.ndarray, radius: float) -> None:
+    """Draw an arc from one arrow to the other, with its angle in degrees."""
+    if not np.hypot(*one) or not np.hypot(*other):
+        return
+    start, end = sorted(
+        float(np.degrees(np.arctan2(tip[1], tip[0]))) for tip in (one, other)
+    )
+    if end - start > 180:
+        start, end = end, start + 360
+    at.add_patch(
+        Arc(
+            (0, 0),
+            2 * radius,
+            2 * radius,
+            theta1=start,
+            theta2=end,
+            color=INK,
+            linewidth=1.2,
+        )
+    )
+    middle = np.radians((start + end) / 2)
+    at.annotate(
+        f"{end - start:.0f}°",
+        (radius * np.cos(middle), radius * np.sin(middle)),
+        xytext=(9 * np.cos(middle), 9 * np.sin(middle)),
+        textcoords="offset points",
+        ha="left"
+        if np.cos(middle) > 0.3
+        else ("right" if np.cos(middle) < -0.3 else "center"),
+        va="center",
+        fontsize=9,
     )

@@ -93,8 +93,10 @@ def card(height: float, width: float = WIDTH) -> Figure:
 
 def settle(figure: Figure) -> Figure:
     """Fix the layout where it is, so that drawing again moves nothing."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
     return figure
 
 
@@ -127,6 +129,12 @@ def both_ways() -> LinearSegmentedColormap:
     return LinearSegmentedColormap.from_list(
         "both ways", ["#33506B", "#9DB0C1", CARD, "#E5B969", "#8F5A00"]
     )
+
+
+def visible(token: str) -> str:
+    """Give a blank or a line break a sign that can be seen."""
+    signs = {" ": "␣", "\n": "↵", "\t": "⇥"}
+    return signs.get(token, token).replace("$", r"\$")
 
 
 def contrast(one: str, other: str) -> float:
