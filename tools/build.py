@@ -42,6 +42,7 @@ class Places:
     """Where the sources are, and where the pages and the notes about them go."""
 
     authoring: Path = ROOT / "authoring"
+    machinery: tuple[Path, ...] = (ROOT / "minitransformer", ROOT / "tools")
     pages: Path = ROOT
     notes: Path = ROOT / ".build" / "pages.json"
 
@@ -64,7 +65,7 @@ def build(
     """
     pages = [p for t in _topics(places, chosen) for p in notebook.pages(t, rate)]
     notes = _read_notes(places.notes)
-    machinery = _machinery()
+    machinery = _machinery(places.machinery)
     written = []
     with _progress(console or Console()) as progress:
         for page in pages:
@@ -217,14 +218,15 @@ def _read_notes(path: Path) -> dict[str, list[str]]:
     return notes if isinstance(notes, dict) else {}
 
 
-def _machinery() -> str:
+def _machinery(folders: Iterable[Path]) -> str:
     """Digest what every page is made with: package, builder and libraries."""
     parts = [platform.python_version().encode(), platform.machine().encode()]
     parts += [f"{n} {importlib.metadata.version(n)}".encode() for n in LIBRARIES]
-    for folder in (ROOT / "minitransformer", ROOT / "tools"):
+    for folder in folders:
         for path in sorted(folder.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
-                parts += [path.relative_to(ROOT).as_posix().encode(), path.read_bytes()]
+                name = path.relative_to(folder.parent).as_posix()
+                parts += [name.encode(), path.read_bytes()]
     return _digest(parts)
 
 

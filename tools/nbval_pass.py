@@ -5,13 +5,13 @@ its outputs compared by nbval in strict mode with the stored ones, its pictures 
 too; then it is run again and compared with its first run, unless it is tagged `once`.
 """
 
+import copy
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
-import nbformat
 import pytest
 from jupyter_client.manager import KernelManager
 from nbformat.notebooknode import NotebookNode
@@ -52,7 +52,7 @@ class PageFile(IPyNbFile):
         self._settled: deque[dict] = deque()
         self._leave = ExitStack()
 
-    def collect(self) -> Iterator[pytest.Item]:
+    def collect(self) -> Generator["PageCell"]:
         """Give a test for each code cell."""
         for item in super().collect():
             yield PageCell.from_parent(
@@ -100,7 +100,7 @@ class PageCell(IPyNbCell):
         if "once" in self.cell.metadata.get("tags", []):
             return
         stored = self.cell
-        self.cell = nbformat.from_dict(stored)
+        self.cell = copy.copy(stored)
         self.cell.outputs = self.test_outputs
         try:
             super().runtest()

@@ -5,6 +5,7 @@ solutions, which are the same text with the answers. Cell ids come from what a c
 so that a cell keeps its id when its neighbours change.
 """
 
+import copy
 import hashlib
 import re
 from collections import Counter
@@ -17,7 +18,7 @@ import nbformat
 from nbformat.notebooknode import NotebookNode
 
 from tools import grading
-from tools.source import ROOT, SourceCell, SourceError, read
+from tools.source import ROOT, SourceCell, read
 
 BEGIN, END = "# >>> solution", "# <<< solution"
 FOLDERS = {"lesson": "lessons", "exercises": "exercises", "solutions": "solutions"}
@@ -39,9 +40,20 @@ _KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 class Rating(Protocol):
     """What a page says about an exercise; the grader's catalogue is its home."""
 
-    difficulty: int
-    minutes: int
-    points: float
+    @property
+    def difficulty(self) -> int:
+        """From 1 to 5."""
+        ...
+
+    @property
+    def minutes(self) -> int:
+        """How long a first try takes."""
+        ...
+
+    @property
+    def points(self) -> float:
+        """What a right answer is worth."""
+        ...
 
 
 Rate = Callable[[str], Rating]
@@ -77,13 +89,16 @@ def catalogue_rating(exercise: str) -> Rating:
 
 def pages(folder: Path, rate: Rate = catalogue_rating) -> list[Page]:
     """Make every page of one topic's folder, `authoring/NN_topic`."""
-    made = []
-    if (lesson := folder / SOURCES["lesson"]).exists():
-        made.append(_page("lesson", lesson, rate))
+    made = [_page("lesson", folder / SOURCES["lesson"], rate)]
     if (exercises := folder / SOURCES["exercises"]).exists():
         made.append(_page("exercises", exercises, rate))
         made.append(_page("solutions", exercises, rate))
     return made
+
+
+def lesson(folder: Path) -> Page:
+    """Make the lesson of one topic's folder."""
+    return _page("lesson", folder / SOURCES["lesson"], catalogue_rating)
 
 
 def topics(authoring: Path = ROOT / "authoring") -> list[Path]:
@@ -99,7 +114,7 @@ def as_text(notebook: NotebookNode) -> str:
 
 def without_outputs(notebook: NotebookNode) -> NotebookNode:
     """Copy a notebook as it was before anything ran."""
-    bare = nbformat.from_dict(notebook)
+    bare = copy.deepcopy(notebook)
     for cell in bare.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -151,8 +166,8 @@ def _metadata(cell: SourceCell) -> dict[str, object]:
     for word in ("reason", "holds"):
         if word in cell.marks:
             about[word] = cell.marks[word]
-    metadata = {"tags": tags} if tags else {}
-    return metadata | ({"minitransformer": about} if about else {})
+    metadata = {"tags": tags, "minitransformer": about}
+    return {name: value for name, value in metadata.items() if value}
 
 
 def _exercise_nodes(
@@ -165,7 +180,7 @@ def _exercise_nodes(
     )
     for cell in cells:
         if "exercise" in cell.marks:
-            exercise = str(cell.marks["exercise"])
+            exercise = cell.marks["exercise"]
             if heading is None:
                 raise cell.error("no '## Exercise …' heading since the exercise before")
             if waiting:
@@ -174,9 +189,10 @@ def _exercise_nodes(
             nodes.append(_answer_node(cell, exercise, with_answers=with_answers))
             heading, waiting = None, exercise
         elif "check" in cell.marks:
-            if waiting != cell.marks["check"]:
-                raise cell.error(f"a check of {cell.marks['check']}, not of {waiting}")
-            nodes.append(_check_node(cell, waiting, rate, sealed=not with_answers))
+            exercise = cell.marks["check"]
+            if exercise != waiting:
+                raise cell.error(f"a check of {exercise}, not of {waiting}")
+            nodes.append(_check_node(cell, exercise, rate, sealed=not with_answers))
             waiting = None
         else:
             nodes.append(_plain(cell))
@@ -261,6 +277,3 @@ def _give_ids(nodes: list[NotebookNode]) -> None:
         if about and seen[name] > 1:
             raise ValueError(f"exercise {name} stands twice on its page")
         node.id = name if seen[name] == 1 else f"{name}-{seen[name]}"
-
-
-__all__ = ["Page", "Rating", "SourceError", "as_text", "pages", "topics"]

@@ -8,6 +8,7 @@ can be told with a file and a line.
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import jupytext
 
@@ -35,7 +36,7 @@ class SourceCell:
     line: int  # of the cell's first line of text, counted from 1
     kind: str  # "markdown" or "code"
     text: str
-    marks: dict[str, object] = field(default_factory=dict)  # from the marker line
+    marks: dict[str, Any] = field(default_factory=dict)  # from the marker line
 
     def error(self, message: str, offset: int = 0) -> SourceError:
         """Make an error that points at a line of this cell."""
@@ -49,6 +50,8 @@ def shown(path: Path) -> str:
 
 def read(path: Path) -> list[SourceCell]:
     """Read the cells of one authoring file, in order."""
+    if not path.exists():
+        raise SourceError(path, 1, "there is no such file")
     text = path.read_text(encoding="utf-8")
     lines = text.splitlines()
     starts = [n for n, line in enumerate(lines) if _MARKER.match(line)]
@@ -68,6 +71,8 @@ def read(path: Path) -> list[SourceCell]:
 
 
 def _cell(path: Path, lines: list[str], start: int, node: dict) -> SourceCell:
+    if not node["source"].strip():
+        raise SourceError(path, start + 1, "an empty cell")
     line = start + 1  # of the text, counted from 0
     while line < len(lines) - 1 and not lines[line].strip():
         line += 1
@@ -81,7 +86,7 @@ def _cell(path: Path, lines: list[str], start: int, node: dict) -> SourceCell:
         path=path,
         line=line + 1,
         kind=node["cell_type"],
-        text=node["source"],
+        text=node["source"].strip("\n"),
         marks=marks,
     )
     if unknown := sorted(marks.keys() - _KNOWN):
@@ -89,6 +94,4 @@ def _cell(path: Path, lines: list[str], start: int, node: dict) -> SourceCell:
             f"unknown words on the '# %%' line: {', '.join(unknown)}; "
             f"known are {', '.join(sorted(_KNOWN))}"
         )
-    if not cell.text.strip():
-        raise cell.error("an empty cell")
     return cell

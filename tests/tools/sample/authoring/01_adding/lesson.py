@@ -2,33 +2,59 @@
 r"""
 # Adding
 
-You will be able to add two numbers. **Time**: 1 minute. **Before**: nothing.
+You will be able to add two numbers. **Time**: 20 minutes. **Before**: nothing.
 """
 
 # %%
-import matplotlib.pyplot as plt
-import numpy as np
+import base64
+import io
+
+from IPython.display import HTML
+from matplotlib.figure import Figure
+
+
+def predict(question):
+    print(f"Predict: {question}")
+
+
+def shown(figure, alt):
+    page = io.BytesIO()
+    figure.savefig(page, format="png", metadata={"Software": None})
+    data = base64.b64encode(page.getvalue()).decode()
+    return HTML(f'<img alt="{alt}" src="data:image/png;base64,{data}">')
+
 
 # %% [markdown]
 r"""
-## Two and three
+## Twelve and thirteen
 
-**Predict**: what is $2 + 3$?
+**Predict**: what is $12 + 13$?
 """
 
 # %%
-total = 2 + 3
+predict("the sum")
+
+# %%
+total = 12 + 13
 print(f"total {total}")
 
 # %%
-figure, axes = plt.subplots(figsize=(3, 2))
-_ = axes.plot([0, 1, 2], np.array([2.0, 2.5, 5.0]))
+figure = Figure(figsize=(3, 2))
+_ = figure.subplots().plot([0, 12, total])
+shown(figure, alt="A line that rises from 0 to 12 and on to the total, 25.")
 
 # %% [markdown]
 r"""
-The total is 5, and half of it 2.5.
+The total is 25.
 """
 
 # %% tags=["once"] reason="adds to what is there: a second run would add again"
 total += 100
 int(total)
+
+# %% [markdown]
+r"""
+## What is next
+
+[Add yourself](../exercises/01_adding.ipynb). The total was 25.
+"""
