@@ -174,6 +174,8 @@ class Mistake:
         What would lead the learner to see it.
     place : str
         The heading of the lesson to reread; "" for the exercise's own.
+    also : tuple of mappings
+        Other ways to make the same mistake, with other outputs (inf for NaN, say).
     """
 
     name: str
@@ -181,6 +183,12 @@ class Mistake:
     plain: str
     question: str
     place: str = ""
+    also: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def forms(self) -> tuple[Mapping[str, Any], ...]:
+        """All ways to make it."""
+        return (self.parts, *self.also)
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,59 @@
-"""The exercises as data, one file a topic."""
+"""The exercises as data, one file a topic.
+
+This table names them; a page loads when one of its exercises is asked for, so that a
+process that must not know the answers can import the rest of the grader.
+"""
+
+import difflib
+import importlib
+
+from minitransformer.grader.exercise import Exercise
+
+PAGES: dict[str, tuple[str, ...]] = {
+    "t02_soft_lookup": ("softmax", "soft_lookup", "entropy"),
+    "t03_self_attention": (
+        "attention_scores",
+        "attention",
+        "self_attention",
+        "softmax_backward",
+        "attention_backward",
+    ),
+}
+
+
+def ids() -> tuple[str, ...]:
+    """Name every exercise, in the order of the course."""
+    return tuple(one for page in PAGES.values() for one in page)
+
+
+def exercise(exercise_id: str) -> Exercise:
+    """Look an exercise up by its id.
+
+    Raises
+    ------
+    ValueError
+        If there is no such exercise; names the nearest ids.
+    """
+    for page, names in PAGES.items():
+        if exercise_id in names:
+            return _on_page(page)[exercise_id]
+    near = difflib.get_close_matches(exercise_id, ids(), n=3)
+    hint = (
+        f"did you mean {' or '.join(near)}?" if near else "see the exercise notebooks"
+    )
+    raise ValueError(f"no exercise is called {exercise_id!r}; {hint}")
+
+
+def exercises(topic: str = "") -> tuple[Exercise, ...]:
+    """Give the exercises of a topic ("03", "03_self_attention"), or all of them."""
+    return tuple(
+        one
+        for page in PAGES
+        if page.removeprefix("t").startswith(topic)
+        for one in _on_page(page).values()
+    )
+
+
+def _on_page(page: str) -> dict[str, Exercise]:
+    module = importlib.import_module(f"minitransformer.grader.catalogue.{page}")
+    return {one.id: one for one in module.EXERCISES}
