@@ -63,12 +63,12 @@ def build(
 
     `chosen` names topics by their number or folder; without any, all are built.
     """
-    pages = [p for t in _topics(places, chosen) for p in notebook.pages(t, rate)]
+    topics = _topics(places, chosen)
     notes = _read_notes(places.notes)
     machinery = _machinery(places.machinery)
     written = []
     with _progress(console or Console()) as progress:
-        for page in pages:
+        for page in (page for topic in topics for page in notebook.pages(topic, rate)):
             made_from = _digest([machinery.encode(), page.source.read_bytes()])
             target = places.of(page)
             if not force and notes.get(page.name) == [made_from, _file_digest(target)]:

@@ -9,7 +9,7 @@ import copy
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -87,13 +87,12 @@ def catalogue_rating(exercise: str) -> Rating:
     return grader.exercise(exercise)
 
 
-def pages(folder: Path, rate: Rate = catalogue_rating) -> list[Page]:
-    """Make every page of one topic's folder, `authoring/NN_topic`."""
-    made = [_page("lesson", folder / SOURCES["lesson"], rate)]
+def pages(folder: Path, rate: Rate = catalogue_rating) -> Iterator[Page]:
+    """Make the pages of one topic's folder, `authoring/NN_topic`, one by one."""
+    yield _page("lesson", folder / SOURCES["lesson"], rate)
     if (exercises := folder / SOURCES["exercises"]).exists():
-        made.append(_page("exercises", exercises, rate))
-        made.append(_page("solutions", exercises, rate))
-    return made
+        yield _page("exercises", exercises, rate)
+        yield _page("solutions", exercises, rate)
 
 
 def lesson(folder: Path) -> Page:
@@ -185,7 +184,7 @@ def _exercise_nodes(
                 raise cell.error("no '## Exercise …' heading since the exercise before")
             if waiting:
                 raise cell.error(f"{waiting} has no check cell before this exercise")
-            heading.source = _with_rating(heading.source, rate(exercise))
+            heading.source = _with_rating(heading.source, _rated(cell, exercise, rate))
             nodes.append(_answer_node(cell, exercise, with_answers=with_answers))
             heading, waiting = None, exercise
         elif "check" in cell.marks:
@@ -201,6 +200,13 @@ def _exercise_nodes(
     if waiting:
         raise cells[-1].error(f"{waiting} has no check cell")
     return nodes
+
+
+def _rated(cell: SourceCell, exercise: str, rate: Rate) -> Rating:
+    try:
+        return rate(exercise)
+    except (ValueError, LookupError) as error:
+        raise cell.error(str(error)) from None
 
 
 def _with_rating(text: str, rating: Rating) -> str:

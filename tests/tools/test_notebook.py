@@ -112,3 +112,14 @@ def test_an_exercise_without_a_check_is_refused(course, pages):
     edit(course, "exercises.py", '# %% check="add"\ncheck("add", add)', "")
     with pytest.raises(SourceError, match="add has no check cell"):
         pages()
+
+
+def test_an_exercise_that_the_catalogue_does_not_know_is_told_with_its_line(course):
+    def rate(exercise):
+        raise ValueError(f"no exercise is called {exercise!r}")
+
+    (folder,) = notebook.topics(course.authoring)
+    with pytest.raises(
+        SourceError, match=r"exercises.py:\d+: no exercise is called 'add'"
+    ):
+        list(notebook.pages(folder, rate))
