@@ -5,9 +5,14 @@ Modules are imported inside the functions, so that `--help` answers at once.
 """
 
 import argparse
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
+from importlib.util import find_spec
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -24,7 +29,51 @@ class Command:
     run: Callable[[argparse.Namespace], int]
 
 
-COMMANDS: tuple[Command, ...] = ()
+def _describe_lab(page: argparse.ArgumentParser) -> None:
+    page.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("my_course"),
+        help="your own folder, made if it is missing (default: my_course)",
+    )
+    page.add_argument(
+        "--no-browser", action="store_true", help="print the address, open nothing"
+    )
+
+
+def _lab(chosen: argparse.Namespace) -> int:
+    from minitransformer.course import lab, workbook
+
+    folder = chosen.folder.expanduser().absolute()
+    try:
+        source = workbook.pages()
+        done = workbook.update(folder, source, date.today())
+        lab.prepare(folder)
+    except OSError as error:
+        raise UserError(f"your folder {folder} cannot be written: {error}") from error
+    for line in workbook.report(done, folder, source):
+        print(line)
+    if find_spec("jupyterlab") is None:
+        raise UserError(
+            f"your notebooks are in {folder}; to open them there, install JupyterLab: "
+            "python -m pip install 'minitransformer[lab]'"
+        )
+    command = lab.command(folder, browser=not chosen.no_browser)
+    environment = lab.environment(folder, os.environ)
+    sys.stdout.flush()
+    if os.name == "posix":  # elsewhere this would give the prompt back at once
+        os.execve(command[0], command, environment)  # noqa: S606 - no shell is wanted
+    return subprocess.call(command, env=environment)
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        name="lab",
+        summary="create or update your folder, and open JupyterLab there",
+        describe=_describe_lab,
+        run=_lab,
+    ),
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return chosen.run(chosen)
     except UserError as error:
-        print(f"minitransformer: {error}", file=sys.stderr)  # noqa: T201 - the door speaks
+        print(f"minitransformer: {error}", file=sys.stderr)
         return 2
 
 

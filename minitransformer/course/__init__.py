@@ -1,1 +1,5 @@
-"""A learner's folder, progress, and the final model from a learner's own parts."""
+"""A learner's folder, progress, and the final model from a learner's own parts.
+
+`workbook` makes the folder and brings it up to date, cell by cell with `cells`; `lab`
+opens JupyterLab in it; `doctor` looks whether everything is there.
+"""
