@@ -74,6 +74,8 @@ def build(
             if not force and notes.get(page.name) == [made_from, _file_digest(target)]:
                 continue
             _make(page, target, progress)
+            # another build may have written its own notes meanwhile
+            notes = _read_notes(places.notes)
             notes[page.name] = [made_from, _file_digest(target)]
             _replace(places.notes, json.dumps(notes, indent=1, sort_keys=True) + "\n")
             written.append(page.name)

@@ -34,12 +34,28 @@ class CleanKernel(RunningKernel):
     """A kernel in a clean room, spoken to as nbval does."""
 
     def __init__(self, room: Room) -> None:
+        self._settled: deque[dict] = deque()
         self.km = KernelManager(kernel_name="python3", kernel_spec_manager=OwnPython())
         self.km.start_kernel(**room.for_kernel)
         self.kc = self.km.client()
         self.kc.start_channels()
         self.kc.wait_for_ready(timeout=_START_SECONDS)
         self._ensure_iopub_up()
+
+    def get_message(self, stream: str, timeout: float | None = None) -> dict:
+        """Hand nbval a cell's outputs as they stand when the cell is done.
+
+        nbval knows neither displays that are updated nor outputs that are cleared, and
+        the builder stores what is left after both.
+        """
+        if stream != "iopub":
+            return super().get_message(stream, timeout)
+        if not self._settled:
+            messages = [super().get_message(stream, timeout)]
+            while not _idle(messages[-1]):
+                messages.append(super().get_message(stream, timeout))
+            self._settled.extend(settle(messages))
+        return self._settled.popleft()
 
 
 class PageFile(IPyNbFile):
@@ -49,7 +65,6 @@ class PageFile(IPyNbFile):
         super().__init__(*args, **options)
         # pictures are compared with a tolerance, by `PageCell`
         self.skip_compare = (*self.skip_compare, *PICTURE_KINDS)
-        self._settled: deque[dict] = deque()
         self._leave = ExitStack()
 
     def collect(self) -> Generator["PageCell"]:
@@ -74,21 +89,6 @@ class PageFile(IPyNbFile):
         self._leave.close()
         seconds = time.perf_counter() - self._started
         self.config.stash.setdefault(SECONDS, {})[self.nodeid] = seconds
-
-    def get_kernel_message(
-        self, timeout: float | None = None, stream: str = "iopub"
-    ) -> dict:
-        """Hand nbval a cell's messages as they stand when the cell is done.
-
-        nbval knows neither displays that are updated nor outputs that are cleared, and a
-        live curve is made of both.
-        """
-        if not self._settled:
-            messages = []
-            while not messages or not _idle(messages[-1]):
-                messages.append(super().get_kernel_message(timeout, stream))
-            self._settled.extend(settle(messages))
-        return self._settled.popleft()
 
 
 class PageCell(IPyNbCell):
