@@ -1,0 +1,369 @@
+"""Training: one record a step. Printing, plotting and stopping belong to the caller."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from minitransformer.model.config import TrainingConfig, need
+from minitransformer.model.machine import plan_for_this_machine
+from minitransformer.model.optimizer import OptimizerPair, make_optimizer
+from minitransformer.model.transformer import CharTransformer, drawing_from
+from minitransformer.text.windows import (
+    next_character_windows,
+    random_starts,
+    validation_starts,
+)
+
+
+def next_character_loss(
+    logits: Float[Tensor, "B T V"], targets: Int[Tensor, "B T"]
+) -> Float[Tensor, ""]:
+    """Measure the mean surprise, in nats per character; ln V for knowing nothing."""
+    return functional.cross_entropy(logits.flatten(0, -2), targets.flatten())
+
+
+def training_step(
+    model: nn.Module,
+    inputs: Int[Tensor, "B T"],
+    targets: Int[Tensor, "B T"],
+    optimizer: torch.optim.Optimizer | OptimizerPair,
+) -> float:
+    """Take one step downhill and return the loss from before it.
+
+    Parameters
+    ----------
+    model : module
+        Gives logits (B, T, V) for ids (B, T).
+    inputs, targets : tensors of int, of shape (B, T)
+        Characters, and those that came one place later.
+    optimizer : torch.optim.Optimizer
+        Holds the model's parameters.
+    """
+    model.train()
+    optimizer.zero_grad()
+    loss = next_character_loss(model(inputs), targets)
+    loss.backward()
+    optimizer.step()
+    return float(loss.detach())
+
+
+@torch.inference_mode()
+def validation_loss(
+    model: nn.Module,
+    ids: Int[Tensor, " n"] | Int[np.ndarray, " n"],
+    context_length: int,
+    *,
+    batch_size: int = 64,
+) -> float:
+    """Measure the loss over a whole held-out text, in windows laid end to end.
+
+    Returns
+    -------
+    float
+        Nats per character, the mean over every character of every whole window.
+    """
+    text = np.asarray(ids)
+    starts = validation_starts(len(text), context_length)
+    was_training = model.training
+    model.eval()
+    total = 0.0
+    for first in range(0, len(starts), batch_size):
+        batch = starts[first : first + batch_size]
+        inputs, targets = next_character_windows(text, batch, context_length)
+        logits = model(torch.from_numpy(inputs))
+        loss = next_character_loss(logits.float(), torch.from_numpy(targets))
+        total += loss.item() * len(batch)
+    model.train(was_training)
+    return total / len(starts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What one step reports."""
+
+    step: int  # from 1
+    loss: float  # nats per character on this step's batch, before the step
+    learning_rate: float  # as a share of its highest
+    characters_per_second: float  # trained on so far, validations not counted
+    seconds: float  # since the run began
+    progress: float  # share of the run that is done
+    validation_loss: float | None = None  # nats per character, when it was measured
+
+
+RESUMED = (
+    "step",
+    "seconds",
+    "training_seconds",
+    "validation_seconds",
+    "validated",
+    "best_loss",
+)
+
+
+class Trainer:
+    """A run that can be stopped, saved and taken up again.
+
+    Parameters
+    ----------
+    model : CharTransformer
+        Its context length is that of the validation windows.
+    config : TrainingConfig
+        For how long, in which batches, with which steps.
+    generator : torch.Generator
+        Where batches and dropout are drawn from.
+
+    Attributes
+    ----------
+    plan : MachinePlan
+        What was chosen for this machine; `str(plan)` says it in one line.
+    best_loss : float
+        The lowest validation loss so far, infinite before the first.
+    interrupted : bool
+        Whether Ctrl-C ended the run.
+    """
+
+    def __init__(
+        self,
+        model: CharTransformer,
+        config: TrainingConfig,
+        *,
+        generator: torch.Generator,
+    ) -> None:
+        self.model = model
+        self.config = config
+        self.context_length = model.config.context_length
+        self.window_length = config.window_length or self.context_length
+        need(
+            self.window_length <= self.context_length,
+            f"window_length must be at most the context of {self.context_length}; "
+            f"got {self.window_length}",
+        )
+        self.generator = generator
+        self.optimizer = make_optimizer(model, config)
+        self.plan = plan_for_this_machine(
+            config,
+            width=model.config.width,
+            num_heads=model.config.num_heads,
+            window_length=self.window_length,
+        )
+        model.use_attention(self.plan.attention)
+        self.step = 0
+        self.seconds = 0.0
+        self.training_seconds = 0.0
+        self.validation_seconds = 0.0
+        self.validated = 0
+        self.held_out_length = 0
+        self.best_loss = float("inf")
+        self.best: dict[str, Tensor] = {}
+        self.interrupted = False
+
+    def run(
+        self,
+        train_ids: Int[Tensor, " n"] | Int[np.ndarray, " n"],
+        validation_ids: Int[Tensor, " m"] | Int[np.ndarray, " m"],
+    ) -> Iterator[Record]:
+        """Train to the end, one record a step; leave the best parameters in the model.
+
+        Ctrl-C during a step lets the step finish and ends the run.
+
+        Raises
+        ------
+        ValueError
+            If a text does not hold one window and the character after it.
+        """
+        text, held_out = np.asarray(train_ids), np.asarray(validation_ids)
+        random_starts(len(text), self.window_length, 1, np.random.default_rng(0))
+        validation_starts(len(held_out), self.context_length)
+        self.held_out_length = len(held_out)
+        began = time.perf_counter() - self.seconds
+        try:
+            while self.progress < 1 and not self.interrupted:
+                with finishing_what_began() as interrupted:
+                    loss, share = self._take_step(text)
+                    self.seconds = time.perf_counter() - began
+                    measured = self._validate_if_due(held_out)
+                    self.seconds = time.perf_counter() - began
+                self.interrupted = interrupted()
+                yield Record(
+                    step=self.step,
+                    loss=loss,
+                    learning_rate=share,
+                    characters_per_second=self._speed(),
+                    seconds=self.seconds,
+                    progress=self.progress,
+                    validation_loss=measured,
+                )
+                self.seconds = time.perf_counter() - began
+        finally:
+            if self.best:
+                self.model.load_state_dict(self.best)
+
+    @property
+    def progress(self) -> float:
+        """The share of the run that is done, from 0 to 1.
+
+        Of a run by the clock, the time for validations is set aside first.
+        """
+        if self.config.seconds is None:
+            return min(1.0, self.step / (self.config.steps or 1))
+        for_training = self.config.seconds - (
+            self.config.validations * self._seconds_of_a_validation()
+        )
+        spent = self.seconds - self.validation_seconds
+        return min(1.0, spent / for_training) if for_training > 0 else 1.0
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, int | float]]:
+        """Give all that going on exactly from here needs, as tensors and as numbers."""
+        names = {parameter: name for name, parameter in self.model.named_parameters()}
+        tensors = {"generator": self.generator.get_state()}
+        for parameter, name in names.items():
+            tensors[f"model.{name}"] = parameter.detach()
+        for name, best in self.best.items():
+            tensors[f"best.{name}"] = best
+        for number, optimizer in enumerate(self.optimizer.optimizers):
+            for parameter, name in names.items():
+                for key, value in optimizer.state.get(parameter, {}).items():
+                    tensors[f"optimizer.{number}.{key}.{name}"] = value
+        return tensors, {name: getattr(self, name) for name in RESUMED}
+
+    def restore(
+        self, tensors: dict[str, Tensor], numbers: dict[str, int | float]
+    ) -> None:
+        """Go back to where `state` was taken.
+
+        Raises
+        ------
+        ValueError
+            If the state belongs to another model or optimizer.
+        """
+        parameters = dict(self.model.named_parameters())
+        self.generator.set_state(tensors["generator"])
+        with torch.no_grad():
+            for name, parameter in parameters.items():
+                need(
+                    f"model.{name}" in tensors,
+                    f"the state must hold {name}; it belongs to another model",
+                )
+                parameter.copy_(tensors[f"model.{name}"])
+        self.best = _part(tensors, "best.")
+        for number, optimizer in enumerate(self.optimizer.optimizers):
+            for key, value in _part(tensors, f"optimizer.{number}.").items():
+                kind, _, name = key.partition(".")
+                optimizer.state[parameters[name]][kind] = value.clone()
+        for name in RESUMED:
+            setattr(self, name, numbers[name])
+
+    def _take_step(self, text: Int[np.ndarray, " n"]) -> tuple[float, float]:
+        """Step once; give the loss and the share of the highest learning rate."""
+        began = time.perf_counter()
+        share = self._rate_share()
+        self.optimizer.scale_rates(share)
+        inputs, targets = self._draw_batch(text)
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.plan.threads)
+        low = self.plan.precision == "bfloat16"
+        try:
+            with (
+                drawing_from(self.generator),
+                torch.autocast("cpu", torch.bfloat16, enabled=low),
+            ):
+                loss = training_step(self.model, inputs, targets, self.optimizer)
+        finally:
+            torch.set_num_threads(before)
+        self.step += 1
+        self.training_seconds += time.perf_counter() - began
+        return loss, share
+
+    def _draw_batch(self, text: Int[np.ndarray, " n"]) -> tuple[Tensor, Tensor]:
+        """Cut a batch of windows out of the text, from random places."""
+        seed = int(torch.randint(2**62, (), generator=self.generator))
+        starts = random_starts(
+            len(text),
+            self.window_length,
+            self.config.batch_size,
+            np.random.default_rng(seed),
+        )
+        inputs, targets = next_character_windows(text, starts, self.window_length)
+        return torch.from_numpy(inputs), torch.from_numpy(targets)
+
+    def _rate_share(self) -> float:
+        """Rise over the warm-up, stay, and fall to zero in a line over the last part."""
+        done, config = self.progress, self.config
+        rise = (done + 1e-3) / config.warmup if config.warmup else 1.0
+        fall = (1 - done) / config.decay if config.decay else 1.0
+        return min(1.0, rise, fall)
+
+    def _validate_if_due(self, held_out: Int[np.ndarray, " m"]) -> float | None:
+        """Measure at the end of each of `validations` equal parts of the run."""
+        if int(self.progress * self.config.validations + 1e-9) <= self.validated:
+            return None
+        began = time.perf_counter()
+        loss = validation_loss(self.model, held_out, self.context_length)
+        self.validation_seconds += time.perf_counter() - began
+        self.validated += 1
+        if loss < self.best_loss:
+            self.best_loss = loss
+            self.best = {
+                name: x.detach().clone() for name, x in self.model.state_dict().items()
+            }
+        return loss
+
+    def _speed(self) -> float:
+        """Characters trained on in a second, so far."""
+        characters = self.step * self.config.batch_size * self.window_length
+        return characters / self.training_seconds if self.training_seconds else 0.0
+
+    def _seconds_of_a_validation(self) -> float:
+        """Say what one validation took or, before the first, should take."""
+        if self.validated:
+            return self.validation_seconds / self.validated
+        # forward alone costs a third of a step
+        return self.held_out_length / (3 * self._speed()) if self.step else 0.0
+
+
+def train(
+    model: CharTransformer,
+    train_ids: Int[Tensor, " n"] | Int[np.ndarray, " n"],
+    validation_ids: Int[Tensor, " m"] | Int[np.ndarray, " m"],
+    config: TrainingConfig,
+    *,
+    generator: torch.Generator,
+) -> Iterator[Record]:
+    """Train a character model, giving one record a step.
+
+    When it ends, by itself or by Ctrl-C, the model holds the best parameters that were
+    validated.
+    """
+    return Trainer(model, config, generator=generator).run(train_ids, validation_ids)
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Give the tensors whose name begins with the prefix, by the rest of the name."""
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+@contextmanager
+def finishing_what_began() -> Iterator[Callable[[], bool]]:
+    """Hold Ctrl-C back until the end; gives a function that says whether it came."""
+    asked: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False  # only the main thread hears of Ctrl-C
+        return
+    before = signal.signal(signal.SIGINT, lambda number, _: asked.append(number))
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, before)
