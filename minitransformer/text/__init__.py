@@ -4,6 +4,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from minitransformer.text.corpora import (
+        Play,
+        Speech,
+        play,
+        plays,
+        shakespeare,
+        speeches,
+    )
+    from minitransformer.text.pairs import (
+        DatePair,
+        date_pairs,
+        edit_distance,
+        error_rates,
+        part_of,
+        pronunciations,
+    )
+    from minitransformer.text.synthetic import copy_sequences
     from minitransformer.text.vocabulary import decode, distinct_characters, encode
     from minitransformer.text.windows import (
         next_character_windows,
@@ -13,7 +30,28 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "vocabulary": ("decode", "distinct_characters", "encode"),
+    "corpora": (
+        "Play",
+        "Speech",
+        "play",
+        "plays",
+        "shakespeare",
+        "speeches",
+    ),
+    "pairs": (
+        "DatePair",
+        "date_pairs",
+        "edit_distance",
+        "error_rates",
+        "part_of",
+        "pronunciations",
+    ),
+    "synthetic": ("copy_sequences",),
+    "vocabulary": (
+        "decode",
+        "distinct_characters",
+        "encode",
+    ),
     "windows": (
         "next_character_windows",
         "random_starts",
@@ -23,11 +61,24 @@ _HOMES = {
 }
 
 __all__ = [
+    "DatePair",
+    "Play",
+    "Speech",
+    "copy_sequences",
+    "date_pairs",
     "decode",
     "distinct_characters",
+    "edit_distance",
     "encode",
+    "error_rates",
     "next_character_windows",
+    "part_of",
+    "play",
+    "plays",
+    "pronunciations",
     "random_starts",
+    "shakespeare",
+    "speeches",
     "split_text",
     "validation_starts",
 ]
