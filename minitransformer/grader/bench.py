@@ -13,13 +13,12 @@ from minitransformer.grader.comparison import (
     Misfit,
     Part,
     alike,
-    came,
     precision,
     read,
 )
 from minitransformer.grader.exercise import Case, Exercise, Mistake
 from minitransformer.grader.exercise import Form as Asked
-from minitransformer.grader.outcome import Outcome
+from minitransformer.grader.outcome import Outcome, Plain
 from minitransformer.grader.running import run_case
 
 Variant = tuple[Mistake, ...]  # (), one mistake, or a pair made at once
@@ -128,7 +127,7 @@ class Bench:
             parts = read(self.exercise.returns, made.value)
             if isinstance(given.parts, Misfit) or isinstance(parts, Misfit):
                 return type(given.parts) is type(parts) and _same_misfit(
-                    given.outcome, made
+                    given.outcome.value, made.value
                 )
             if alike(given.parts, parts, coarser(self.cases[index], digits)):
                 return True
@@ -201,10 +200,10 @@ def over_limit(case: Case, given: Outcome) -> bool:
     )
 
 
-def _same_misfit(one: Outcome, two: Outcome) -> bool:
-    """Compare values that are not what was asked: alike in kind, and in their arrays."""
-    if came(one.value) != came(two.value):
-        return False
-    if isinstance(one.value, np.ndarray):
-        return alike([Part(ANYTHING, one.value)], [Part(ANYTHING, two.value)], "single")
-    return True
+def _same_misfit(one: Plain, two: Plain) -> bool:
+    """Compare values that are not what was asked for: alike in kind, and inside."""
+    if isinstance(one, np.ndarray) and isinstance(two, np.ndarray):
+        return alike([Part(ANYTHING, one)], [Part(ANYTHING, two)], "single")
+    if isinstance(one, list | tuple) and isinstance(two, list | tuple):
+        return len(one) == len(two) and all(map(_same_misfit, one, two))
+    return type(one) is type(two) and bool(one == two)

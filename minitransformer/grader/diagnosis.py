@@ -21,6 +21,7 @@ from minitransformer.grader.bench import (
     says,
 )
 from minitransformer.grader.comparison import Difference, Misfit, differences, read
+from minitransformer.grader.drives import Unfit
 from minitransformer.grader.exercise import Case, Exercise, Runner
 from minitransformer.grader.outcome import Outcome, arrays_in
 
@@ -195,6 +196,8 @@ def _fault(cases: Bench, index: int, given: Given) -> Fault | None:
             words = f"The error is right, but its message must hold {case.must_say!r}."
             return fault("unnamed", words)
         return None
+    if came.kind == "raised" and came.error == Unfit.__name__:
+        return fault("kind", came.message)
     if came.kind == "raised":
         return fault("raised", f"{came.error}: {came.message}".removesuffix(": "))
     if isinstance(given.parts, Misfit):

@@ -18,3 +18,7 @@ def find(name: str) -> Callable[..., Any]:
     return getattr(
         importlib.import_module(f"minitransformer.grader.{module}"), function
     )
+
+
+class Unfit(Exception):  # noqa: N818 - a finding about an answer, not an error of ours
+    """What was made is not of the kind that was asked for; says why in words."""

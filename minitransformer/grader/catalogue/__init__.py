@@ -18,6 +18,15 @@ PAGES: dict[str, tuple[str, ...]] = {
         "softmax_backward",
         "attention_backward",
     ),
+    "t09_character_model": (
+        "encode",
+        "decode",
+        "next_character_windows",
+        "next_character_loss",
+        "sampling_probabilities",
+        "training_step",
+        "CharTransformer",
+    ),
 }
 
 
