@@ -4,15 +4,53 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from minitransformer.notebook.explore.attending import attention
-    from minitransformer.notebook.explore.shell import Explorer, View
+    from minitransformer.notebook.explore.attending import (
+        attention,
+        attention_maps,
+        cross,
+        heads,
+        masks,
+        windows,
+    )
+    from minitransformer.notebook.explore.inside import positions, residuals, sampling
+    from minitransformer.notebook.explore.shell import (
+        Explorer,
+        Numbers,
+        View,
+        choice,
+        slider,
+        switch,
+        whole,
+    )
+    from minitransformer.notebook.explore.similarities import similarity, soft_look_up
 
 _HOMES = {
-    "attending": ("attention",),
-    "shell": ("Explorer", "View"),
+    "attending": ("attention", "attention_maps", "cross", "heads", "masks", "windows"),
+    "inside": ("positions", "residuals", "sampling"),
+    "shell": ("Explorer", "Numbers", "View", "choice", "slider", "switch", "whole"),
+    "similarities": ("similarity", "soft_look_up"),
 }
 
-__all__ = ["Explorer", "View", "attention"]
+__all__ = [
+    "Explorer",
+    "Numbers",
+    "View",
+    "attention",
+    "attention_maps",
+    "choice",
+    "cross",
+    "heads",
+    "masks",
+    "positions",
+    "residuals",
+    "sampling",
+    "similarity",
+    "slider",
+    "soft_look_up",
+    "switch",
+    "whole",
+    "windows",
+]
 
 
 def __getattr__(name: str) -> object:

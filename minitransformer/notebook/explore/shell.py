@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import ipywidgets as widgets
+import numpy as np
 import traitlets
 from matplotlib.figure import Figure
 
@@ -128,11 +129,14 @@ def whole(label: str, value: int, low: int, high: int) -> widgets.IntSlider:
 
 
 def choice(
-    label: str, options: Sequence[str] | Mapping[str, object]
+    label: str, options: Sequence[str] | Mapping[str, object], *, start: object = None
 ) -> widgets.Dropdown:
-    """Make a list to choose from; the first is chosen at the start."""
+    """Make a list to choose from; the first is chosen at the start, if nothing else is."""
     pairs = list(options.items()) if isinstance(options, Mapping) else list(options)
-    return widgets.Dropdown(options=pairs, description=label, style=_STYLE)
+    box = widgets.Dropdown(options=pairs, description=label, style=_STYLE)
+    if start is not None:
+        box.value = start
+    return box
 
 
 def switch(label: str, *, on: bool) -> widgets.Checkbox:
@@ -146,8 +150,13 @@ class Numbers(widgets.VBox, widgets.ValueWidget):
     value = traitlets.Tuple()
 
     def __init__(
-        self, names: Sequence[str], rows: Sequence[Sequence[float]], limit: float = 9.0
+        self,
+        names: Sequence[str],
+        rows: Sequence[Sequence[float]] | np.ndarray,
+        limit: float = 9.0,
+        features: Sequence[str] | None = None,
     ) -> None:
+        columns = features or [f"feature {place + 1}" for place in range(len(rows[0]))]
         self._cells = [
             [
                 widgets.BoundedFloatText(
@@ -155,11 +164,11 @@ class Numbers(widgets.VBox, widgets.ValueWidget):
                     min=-limit,
                     max=limit,
                     step=0.1,
-                    description=f"{name}, feature {place}",
+                    description=f"{name}, {column}",
                     style=_STYLE,
                     layout=widgets.Layout(width="190px"),
                 )
-                for place, number in enumerate(row, start=1)
+                for column, number in zip(columns, row, strict=True)
             ]
             for name, row in zip(names, rows, strict=True)
         ]

@@ -11,14 +11,63 @@ if TYPE_CHECKING:
         scatter,
         vectors,
     )
+    from minitransformer.notebook.plots.diagrams import (
+        attention_flow,
+        look_up,
+        matrix_flow,
+        projections,
+    )
     from minitransformer.notebook.plots.heat import heat_map
+    from minitransformer.notebook.plots.landings import landings
+    from minitransformer.notebook.plots.palette import visible
+    from minitransformer.notebook.plots.sheet import Matrix
+    from minitransformer.notebook.plots.structures import (
+        alignment,
+        block_flow,
+        cache_steps,
+        head_split,
+        masks,
+        stages,
+    )
 
 _HOMES = {
     "charts": ("bars", "curves", "growth", "scatter", "vectors"),
+    "diagrams": ("attention_flow", "look_up", "matrix_flow", "projections"),
     "heat": ("heat_map",),
+    "landings": ("landings",),
+    "palette": ("visible",),
+    "sheet": ("Matrix",),
+    "structures": (
+        "alignment",
+        "block_flow",
+        "cache_steps",
+        "head_split",
+        "masks",
+        "stages",
+    ),
 }
 
-__all__ = ["bars", "curves", "growth", "heat_map", "scatter", "vectors"]
+__all__ = [
+    "Matrix",
+    "alignment",
+    "attention_flow",
+    "bars",
+    "block_flow",
+    "cache_steps",
+    "curves",
+    "growth",
+    "head_split",
+    "heat_map",
+    "landings",
+    "look_up",
+    "masks",
+    "matrix_flow",
+    "projections",
+    "scatter",
+    "stages",
+    "vectors",
+    "visible",
+]
 
 
 def __getattr__(name: str) -> object:

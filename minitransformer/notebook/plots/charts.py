@@ -39,6 +39,7 @@ def curves(
     log_y: bool = False,
     lines: Mapping[str, float] | None = None,
     places: Mapping[str, float] | None = None,
+    limits: tuple[float, float] | None = None,
     title: str | None = None,
 ) -> Figure:
     """Draw one or more curves, each named at its end.
@@ -56,6 +57,8 @@ def curves(
         Whether an axis is logarithmic.
     lines, places : mapping of str to float, optional
         Named horizontal and vertical lines to compare with.
+    limits : (float, float), optional
+        Ends of the vertical axis, where pictures are to be compared.
     title : str, optional
         What the picture answers.
 
@@ -82,6 +85,8 @@ def curves(
         if log_x and _powers_of_two(positions):
             at.set_xticks(list(positions), [f"{place:g}" for place in positions])
             at.minorticks_off()
+        if limits:
+            at.set_ylim(*limits)
         at.grid(visible=True)
         _compare_with(at, lines or {}, places or {})
         at.set(xlabel=x, ylabel=y, title=title or "")
@@ -238,6 +243,7 @@ def bars(
     x: str,
     y: str,
     lines: Mapping[str, float] | None = None,
+    limits: tuple[float, float] | None = None,
     digits: int = 2,
     title: str | None = None,
 ) -> Figure:
@@ -253,6 +259,8 @@ def bars(
         What the names are, and what the amounts are, with the unit.
     lines : mapping of str to float, optional
         Named levels to compare with.
+    limits : (float, float), optional
+        Ends of the vertical axis, where pictures are to be compared.
     digits : int
         Places after the point.
     title : str, optional
@@ -300,6 +308,8 @@ def bars(
         at.tick_params(axis="x", length=0)
         at.grid(visible=True, axis="y")
         at.margins(y=0.14)
+        if limits:
+            at.set_ylim(*limits)
         at.axhline(0, color=QUIET, linewidth=0.8)
         for name, level in (lines or {}).items():
             at.axhline(level, color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
@@ -449,6 +459,7 @@ def vectors(
     *,
     roles: Mapping[str, str] | None = None,
     angles: Sequence[tuple[str, str]] = (),
+    reach: float | None = None,
     x: str = "feature 1",
     y: str = "feature 2",
     title: str | None = None,
@@ -463,6 +474,8 @@ def vectors(
         What a vector is, which sets its colour.
     angles : sequence of pairs of names
         Between which vectors an arc with the angle in degrees is drawn.
+    reach : float, optional
+        The plane goes this far in each direction, where pictures are to be compared.
     x, y : str
         What the two features are.
     title : str, optional
@@ -479,6 +492,8 @@ def vectors(
                 f"an arrow needs two features; {name!r} has shape {tip.shape}"
             )
     corners = np.array([(0.0, 0.0), *tips.values()])
+    if reach is not None:
+        corners = reach * np.array([(-1.0, -1.0), (1.0, 1.0)])
     low, high = corners.min(axis=0), corners.max(axis=0)
     margin = 0.14 * max(*(high - low), 1e-6)
     with lettering():

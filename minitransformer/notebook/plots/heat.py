@@ -13,7 +13,6 @@ from matplotlib.ticker import MaxNLocator
 
 from minitransformer.notebook.plots.palette import (
     CARD,
-    INK,
     ROLES,
     RULE,
     SHADE,
@@ -21,8 +20,8 @@ from minitransformer.notebook.plots.palette import (
     both_ways,
     card,
     colour_of,
-    contrast,
     lettering,
+    readable_on,
     rising,
     settle,
     visible,
@@ -31,6 +30,7 @@ from minitransformer.notebook.plots.palette import (
 Kind = Literal["weights", "scores", "query", "key", "value", "plain"]
 Curve = np.ndarray | Sequence[float] | tuple[np.ndarray, np.ndarray]
 
+_MEANING = {"weights": "weight", "scores": "score", "plain": "value"}
 _MOST_NUMBERED = 10  # with more columns the numbers no longer fit their cells
 _LARGEST_CELL = 0.62  # inches
 _TALLEST = 5.4
@@ -48,6 +48,7 @@ def heat_map(
     limits: tuple[float, float] | None = None,
     mask: np.ndarray | None = None,
     digits: int = 2,
+    label: str | None = None,
     title: str | None = None,
 ) -> Figure:
     """Draw a matrix as coloured cells, or several matrices on one scale.
@@ -72,6 +73,8 @@ def heat_map(
     digits : int
         Places after the point of the numbers in the cells, which are written where
         there are at most ten columns.
+    label : str, optional
+        What the numbers are, beside the scale; without it, what `kind` says.
     title : str, optional
         A title for a single panel.
 
@@ -113,7 +116,7 @@ def heat_map(
             at.set_ylabel(y)
         _token_ticks(axes, shape, rows, columns)
         if drawn is not None:
-            _scale_bar(figure, drawn, axes, kind)
+            _scale_bar(figure, drawn, axes, label or _MEANING.get(kind, kind))
         return settle(figure)
 
 
@@ -179,7 +182,7 @@ def _cells(
         edgecolors=CARD,
         linewidth=0.8,
     )
-    at.invert_yaxis()
+    at.set_ylim(rows - 0.5, -0.5)  # the first row on top
     return mesh
 
 
@@ -207,17 +210,12 @@ def _finish_cells(
                 ha="center",
                 va="center",
                 fontsize=8.5,
-                color=_readable_on(to_hex(tuple(drawn.cmap(drawn.norm(value))))),
+                color=readable_on(to_hex(tuple(drawn.cmap(drawn.norm(value))))),
             )
 
 
 def _number(value: float, digits: int) -> str:
     return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
-
-
-def _readable_on(colour: str) -> str:
-    """Return the ink that has the higher contrast on a cell's colour."""
-    return max((CARD, INK), key=lambda ink: contrast(ink, colour))
 
 
 def _hatched(column: float, row: float) -> Rectangle:
@@ -260,12 +258,11 @@ def _token_ticks(
 
 
 def _scale_bar(
-    figure: Figure, drawn: ColorizingArtist, axes: np.ndarray, kind: Kind
+    figure: Figure, drawn: ColorizingArtist, axes: np.ndarray, label: str
 ) -> None:
-    names = {"weights": "weight", "scores": "score", "plain": "value"}
     tall = figure.get_figheight()
     bar = figure.colorbar(drawn, ax=axes, pad=0.02, aspect=7 * tall, fraction=0.05)
     bar.locator = MaxNLocator(nbins=min(5, max(2, round(1.6 * tall))))
     bar.outline.set_visible(b=False)
     bar.ax.tick_params(length=0)
-    bar.set_label(names.get(kind, kind))
+    bar.set_label(label)

@@ -137,6 +137,11 @@ def visible(token: str) -> str:
     return signs.get(token, token).replace("$", r"\$")
 
 
+def readable_on(colour: str) -> str:
+    """Return black or white, whichever stands out more: at least 4.5 to 1 on any colour."""
+    return max(("#000000", "#FFFFFF"), key=lambda ink: contrast(ink, colour))
+
+
 def contrast(one: str, other: str) -> float:
     """Return the contrast ratio of two colours, 1 to 21 (WCAG 2.2, relative luminance)."""
     bright, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
