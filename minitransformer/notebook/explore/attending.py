@@ -29,7 +29,12 @@ _VECTORS = ((1.0, 0.0), (0.0, 2.0), (1.0, 1.5))
 
 
 def attention(
-    tokens: Sequence[str] = _TOKENS, vectors: Sequence[Sequence[float]] = _VECTORS
+    tokens: Sequence[str] = _TOKENS,
+    vectors: Sequence[Sequence[float]] | np.ndarray = _VECTORS,
+    *,
+    features: Sequence[str] | None = None,
+    w_q: np.ndarray | None = None,
+    w_k: np.ndarray | None = None,
 ) -> Explorer:
     """Edit the vectors of a few tokens, and the scale of their scores; the weights follow.
 
@@ -37,8 +42,12 @@ def attention(
     ----------
     tokens : sequence of str
         The words.
-    vectors : sequence of sequences of float
-        Two or three features for each.
+    vectors : array of shape (T, C)
+        A few features for each.
+    features : sequence of str, optional
+        What the features are called; without names they are numbered.
+    w_q, w_k : ndarray of shape (C, D), optional
+        What makes queries and keys; without them each vector is its own query and key.
 
     Returns
     -------
@@ -51,13 +60,18 @@ def attention(
         vectors: Sequence[Sequence[float]], divide_by: str, temperature: float
     ) -> View:
         return attention_view(
-            names, np.asarray(vectors), divide_by=divide_by, temperature=temperature
+            names,
+            np.asarray(vectors),
+            divide_by=divide_by,
+            temperature=temperature,
+            w_q=w_q,
+            w_k=w_k,
         )
 
     return Explorer(
         view,
         {
-            "vectors": Numbers(names, vectors),
+            "vectors": Numbers(names, vectors, features=features),
             "divide_by": choice("Divide scores by", ["√D", "1", "D"]),
             "temperature": slider("Temperature", 1.0, 0.1, 5.0, 0.1),
         },
@@ -66,18 +80,25 @@ def attention(
 
 
 def attention_weights(
-    vectors: np.ndarray, *, divide_by: str = "√D", temperature: float = 1.0
+    vectors: np.ndarray,
+    *,
+    divide_by: str = "√D",
+    temperature: float = 1.0,
+    w_q: np.ndarray | None = None,
+    w_k: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Weights of self-attention in which each vector is its own query and key.
+    """Weights of self-attention.
 
     Parameters
     ----------
-    vectors : ndarray of shape (T, D)
+    vectors : ndarray of shape (T, C)
         One row for each token.
     divide_by : {"√D", "1", "D"}
         What the scores are divided by.
     temperature : float
         A further divisor; small ones sharpen.
+    w_q, w_k : ndarray of shape (C, D), optional
+        What makes queries and keys; without them each vector is its own query and key.
 
     Returns
     -------
@@ -88,17 +109,27 @@ def attention_weights(
     >>> attention_weights(np.zeros((1, 2)))
     array([[1.]])
     """
-    D = vectors.shape[-1]
+    q = vectors if w_q is None else vectors @ w_q  # (T, D)
+    k = vectors if w_k is None else vectors @ w_k  # (T, D)
+    D = q.shape[-1]
     divisor = {"√D": np.sqrt(D), "1": 1.0, "D": float(D)}[divide_by]
-    scores = vectors @ vectors.T  # (T, T)
+    scores = q @ k.T  # (T, T)
     return softmax(scores / divisor / temperature)
 
 
 def attention_view(
-    tokens: Sequence[str], vectors: np.ndarray, *, divide_by: str, temperature: float
+    tokens: Sequence[str],
+    vectors: np.ndarray,
+    *,
+    divide_by: str,
+    temperature: float,
+    w_q: np.ndarray | None = None,
+    w_k: np.ndarray | None = None,
 ) -> View:
     """Draw the weights, and say who looks hardest at whom."""
-    weights = attention_weights(vectors, divide_by=divide_by, temperature=temperature)
+    weights = attention_weights(
+        vectors, divide_by=divide_by, temperature=temperature, w_q=w_q, w_k=w_k
+    )
     return View(
         figure=plots.heat_map(weights, rows=tokens, columns=tokens),
         alt=f"Weights of {len(tokens)} tokens: {_told(weights, tokens, tokens)}.",

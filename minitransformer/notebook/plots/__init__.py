@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         projections,
     )
     from minitransformer.notebook.plots.heat import heat_map
-    from minitransformer.notebook.plots.landings import landings
+    from minitransformer.notebook.plots.hulls import landings
     from minitransformer.notebook.plots.palette import visible
     from minitransformer.notebook.plots.sheet import Matrix
     from minitransformer.notebook.plots.structures import (
@@ -34,7 +34,7 @@ _HOMES = {
     "charts": ("bars", "curves", "growth", "scatter", "vectors"),
     "diagrams": ("attention_flow", "look_up", "matrix_flow", "projections"),
     "heat": ("heat_map",),
-    "landings": ("landings",),
+    "hulls": ("landings",),
     "palette": ("visible",),
     "sheet": ("Matrix",),
     "structures": (
