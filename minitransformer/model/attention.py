@@ -285,3 +285,10 @@ class MultiHeadAttention(nn.Module):
         if self.distance_bias is not None:
             bias = self.distance_bias(self.num_heads, queries, keys).to(q.dtype)
         return q, k, v, mask, bias
+
+
+def use_attention(model: nn.Module, form: str) -> None:
+    """Compute attention by the course's "explicit" formula or torch's "fused" one."""
+    for module in model.modules():
+        if isinstance(module, MultiHeadAttention):
+            module.fused = form == "fused"

@@ -1,12 +1,13 @@
 """What this computer does fastest, found by measuring for a blink."""
 
+import copy
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from minitransformer.model.attention import MultiHeadAttention, causal_mask
 from minitransformer.model.config import TrainingConfig
@@ -27,20 +28,21 @@ class MachinePlan:
 
 
 def plan_for_this_machine(
-    config: TrainingConfig, *, width: int, num_heads: int, window_length: int
+    config: TrainingConfig, model: nn.Module, window_length: int
 ) -> MachinePlan:
     """Choose what the settings leave to the machine ("auto", or None for threads).
 
     Each question is decided by timing a small piece of the real work both ways.
     """
     precision, form, threads = config.precision, config.attention, config.threads
+    attentions = [x for x in model.modules() if isinstance(x, MultiHeadAttention)]
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
         if precision == "auto":
             precision = "bfloat16" if _bfloat16_is_faster() else "float32"
         if form == "auto":
-            form = _faster_attention(width, num_heads, window_length)
+            form = _faster_form(attentions[0], window_length) if attentions else "fused"
         if threads is None:
             threads = _threads_that_help()
     finally:
@@ -66,18 +68,18 @@ def _bfloat16_is_faster() -> bool:
     return best_seconds(lambda: low_a @ low_b) < 0.6 * best_seconds(lambda: a @ b)
 
 
-def _faster_attention(width: int, num_heads: int, window_length: int) -> str:
+def _faster_form(attention: MultiHeadAttention, window_length: int) -> str:
     """Compare one attention, forward and backward, on about a thousand characters."""
-    attention = MultiHeadAttention(width, num_heads)
+    trial = copy.deepcopy(attention)
+    width = trial.query.in_features
     x = torch.ones(max(1, 1024 // window_length), window_length, width)
     mask = causal_mask(window_length)
 
     def seconds(*, fused: bool) -> float:
-        attention.fused = fused
-        return best_seconds(lambda: attention(x, mask=mask).sum().backward())
+        trial.fused = fused
+        return best_seconds(lambda: trial(x, mask=mask).sum().backward())
 
-    with torch.random.fork_rng(devices=[]):
-        return "fused" if seconds(fused=True) < seconds(fused=False) else "explicit"
+    return "fused" if seconds(fused=True) < seconds(fused=False) else "explicit"
 
 
 def _threads_that_help() -> int:

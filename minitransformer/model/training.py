@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from minitransformer.model.attention import use_attention
 from minitransformer.model.config import TrainingConfig, need
 from minitransformer.model.machine import plan_for_this_machine
 from minitransformer.model.optimizer import OptimizerPair, make_optimizer
@@ -53,7 +55,7 @@ def training_step(
     loss = next_character_loss(model(inputs), targets)
     loss.backward()
     optimizer.step()
-    return float(loss.detach())
+    return loss.item()
 
 
 @torch.inference_mode()
@@ -104,9 +106,92 @@ RESUMED = (
     "seconds",
     "training_seconds",
     "validation_seconds",
-    "validated",
+    "validations",
+    "parts_done",
     "best_loss",
 )
+
+
+@runtime_checkable
+class Task(Protocol):
+    """What is to be learned: where batches come from, and what counts as loss."""
+
+    characters_per_step: int
+    held_out_characters: int
+    window_length: int  # about how many places an attention spans
+
+    def step(
+        self, model: nn.Module, optimizer: OptimizerPair, rng: np.random.Generator
+    ) -> float:
+        """Draw a batch, take one step and return the loss from before it."""
+        ...
+
+    def measure(self, model: nn.Module) -> float:
+        """Return the loss over everything held out."""
+        ...
+
+
+class NextCharacterTask:
+    """Guess the next character of a text, measured on another text.
+
+    Parameters
+    ----------
+    train_ids, held_out_ids : tensors or arrays of int, of shape (n,) and (m,)
+        The two texts.
+    context_length : int
+        Characters in a validation window.
+    batch_size : int
+        Windows in a batch.
+    window_length : int, optional
+        Characters in a training window; `context_length` when None.
+    take_step : function of (model, inputs, targets, optimizer)
+        The step itself; one's own `training_step` fits.
+
+    Raises
+    ------
+    ValueError
+        If a text does not hold one window and the character after it, or the training
+        windows are longer than the context.
+    """
+
+    def __init__(
+        self,
+        train_ids: Int[Tensor, " n"] | Int[np.ndarray, " n"],
+        held_out_ids: Int[Tensor, " m"] | Int[np.ndarray, " m"],
+        *,
+        context_length: int,
+        batch_size: int,
+        window_length: int | None = None,
+        take_step: Callable[..., float] = training_step,
+    ) -> None:
+        self.text, self.held_out = np.asarray(train_ids), np.asarray(held_out_ids)
+        self.context_length = context_length
+        self.batch_size = batch_size
+        self.window_length = window_length or context_length
+        self.take_step = take_step
+        need(
+            self.window_length <= context_length,
+            f"window_length must be at most the context of {context_length}; "
+            f"got {self.window_length}",
+        )
+        random_starts(len(self.text), self.window_length, 1, np.random.default_rng(0))
+        validation_starts(len(self.held_out), context_length)
+        self.characters_per_step = batch_size * self.window_length
+        self.held_out_characters = len(self.held_out)
+
+    def step(
+        self, model: nn.Module, optimizer: OptimizerPair, rng: np.random.Generator
+    ) -> float:
+        """Cut windows out of the text at random places and take one step on them."""
+        starts = random_starts(len(self.text), self.window_length, self.batch_size, rng)
+        inputs, targets = next_character_windows(self.text, starts, self.window_length)
+        return self.take_step(
+            model, torch.from_numpy(inputs), torch.from_numpy(targets), optimizer
+        )
+
+    def measure(self, model: nn.Module) -> float:
+        """Return the loss over the whole held-out text, in nats per character."""
+        return validation_loss(model, self.held_out, self.context_length)
 
 
 class Trainer:
@@ -114,10 +199,12 @@ class Trainer:
 
     Parameters
     ----------
-    model : CharTransformer
-        Its context length is that of the validation windows.
+    model : module
+        What learns.
+    task : Task
+        What is to be learned.
     config : TrainingConfig
-        For how long, in which batches, with which steps.
+        For how long and with which steps.
     generator : torch.Generator
         Where batches and dropout are drawn from.
 
@@ -133,64 +220,41 @@ class Trainer:
 
     def __init__(
         self,
-        model: CharTransformer,
+        model: nn.Module,
+        task: Task,
         config: TrainingConfig,
         *,
         generator: torch.Generator,
     ) -> None:
         self.model = model
+        self.task = task
         self.config = config
-        self.context_length = model.config.context_length
-        self.window_length = config.window_length or self.context_length
-        need(
-            self.window_length <= self.context_length,
-            f"window_length must be at most the context of {self.context_length}; "
-            f"got {self.window_length}",
-        )
         self.generator = generator
         self.optimizer = make_optimizer(model, config)
-        self.plan = plan_for_this_machine(
-            config,
-            width=model.config.width,
-            num_heads=model.config.num_heads,
-            window_length=self.window_length,
-        )
-        model.use_attention(self.plan.attention)
+        self.plan = plan_for_this_machine(config, model, task.window_length)
+        use_attention(model, self.plan.attention)
         self.step = 0
         self.seconds = 0.0
         self.training_seconds = 0.0
         self.validation_seconds = 0.0
-        self.validated = 0
-        self.held_out_length = 0
+        self.validations = 0  # measured so far
+        self.parts_done = 0  # of the run's `config.validations` equal parts
         self.best_loss = float("inf")
         self.best: dict[str, Tensor] = {}
         self.interrupted = False
 
-    def run(
-        self,
-        train_ids: Int[Tensor, " n"] | Int[np.ndarray, " n"],
-        validation_ids: Int[Tensor, " m"] | Int[np.ndarray, " m"],
-    ) -> Iterator[Record]:
+    def run(self) -> Iterator[Record]:
         """Train to the end, one record a step; leave the best parameters in the model.
 
         Ctrl-C during a step lets the step finish and ends the run.
-
-        Raises
-        ------
-        ValueError
-            If a text does not hold one window and the character after it.
         """
-        text, held_out = np.asarray(train_ids), np.asarray(validation_ids)
-        random_starts(len(text), self.window_length, 1, np.random.default_rng(0))
-        validation_starts(len(held_out), self.context_length)
-        self.held_out_length = len(held_out)
         began = time.perf_counter() - self.seconds
         try:
-            while self.progress < 1 and not self.interrupted:
+            while self.parts_done < self.config.validations and not self.interrupted:
                 with finishing_what_began() as interrupted:
-                    loss, share = self._take_step(text)
+                    loss, share = self._take_step()
                     self.seconds = time.perf_counter() - began
-                    measured = self._validate_if_due(held_out)
+                    measured = self._validate_if_due()
                     self.seconds = time.perf_counter() - began
                 self.interrupted = interrupted()
                 yield Record(
@@ -262,12 +326,12 @@ class Trainer:
         for name in RESUMED:
             setattr(self, name, numbers[name])
 
-    def _take_step(self, text: Int[np.ndarray, " n"]) -> tuple[float, float]:
+    def _take_step(self) -> tuple[float, float]:
         """Step once; give the loss and the share of the highest learning rate."""
         began = time.perf_counter()
         share = self._rate_share()
         self.optimizer.scale_rates(share)
-        inputs, targets = self._draw_batch(text)
+        seed = int(torch.randint(2**62, (), generator=self.generator))
         before = torch.get_num_threads()
         torch.set_num_threads(self.plan.threads)
         low = self.plan.precision == "bfloat16"
@@ -276,24 +340,13 @@ class Trainer:
                 drawing_from(self.generator),
                 torch.autocast("cpu", torch.bfloat16, enabled=low),
             ):
-                loss = training_step(self.model, inputs, targets, self.optimizer)
+                rng = np.random.default_rng(seed)
+                loss = self.task.step(self.model, self.optimizer, rng)
         finally:
             torch.set_num_threads(before)
         self.step += 1
         self.training_seconds += time.perf_counter() - began
         return loss, share
-
-    def _draw_batch(self, text: Int[np.ndarray, " n"]) -> tuple[Tensor, Tensor]:
-        """Cut a batch of windows out of the text, from random places."""
-        seed = int(torch.randint(2**62, (), generator=self.generator))
-        starts = random_starts(
-            len(text),
-            self.window_length,
-            self.config.batch_size,
-            np.random.default_rng(seed),
-        )
-        inputs, targets = next_character_windows(text, starts, self.window_length)
-        return torch.from_numpy(inputs), torch.from_numpy(targets)
 
     def _rate_share(self) -> float:
         """Rise over the warm-up, stay, and fall to zero in a line over the last part."""
@@ -302,14 +355,16 @@ class Trainer:
         fall = (1 - done) / config.decay if config.decay else 1.0
         return min(1.0, rise, fall)
 
-    def _validate_if_due(self, held_out: Int[np.ndarray, " m"]) -> float | None:
+    def _validate_if_due(self) -> float | None:
         """Measure at the end of each of `validations` equal parts of the run."""
-        if int(self.progress * self.config.validations + 1e-9) <= self.validated:
+        parts = int(self.progress * self.config.validations + 1e-9)
+        if parts <= self.parts_done:
             return None
         began = time.perf_counter()
-        loss = validation_loss(self.model, held_out, self.context_length)
+        loss = self.task.measure(self.model)
         self.validation_seconds += time.perf_counter() - began
-        self.validated += 1
+        self.validations += 1
+        self.parts_done = parts
         if loss < self.best_loss:
             self.best_loss = loss
             self.best = {
@@ -319,15 +374,15 @@ class Trainer:
 
     def _speed(self) -> float:
         """Characters trained on in a second, so far."""
-        characters = self.step * self.config.batch_size * self.window_length
+        characters = self.step * self.task.characters_per_step
         return characters / self.training_seconds if self.training_seconds else 0.0
 
     def _seconds_of_a_validation(self) -> float:
         """Say what one validation took or, before the first, should take."""
-        if self.validated:
-            return self.validation_seconds / self.validated
+        if self.validations:
+            return self.validation_seconds / self.validations
         # forward alone costs a third of a step
-        return self.held_out_length / (3 * self._speed()) if self.step else 0.0
+        return self.task.held_out_characters / (3 * self._speed()) if self.step else 0.0
 
 
 def train(
@@ -343,7 +398,14 @@ def train(
     When it ends, by itself or by Ctrl-C, the model holds the best parameters that were
     validated.
     """
-    return Trainer(model, config, generator=generator).run(train_ids, validation_ids)
+    task = NextCharacterTask(
+        train_ids,
+        validation_ids,
+        context_length=model.config.context_length,
+        batch_size=config.batch_size,
+        window_length=config.window_length,
+    )
+    return Trainer(model, task, config, generator=generator).run()
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -384,12 +384,6 @@ class CharTransformer(nn.Module):
             for block in self.blocks
         )
 
-    def use_attention(self, form: str) -> None:
-        """Compute attention by the course's "explicit" formula or torch's "fused" one."""
-        for module in self.modules():
-            if isinstance(module, MultiHeadAttention):
-                module.fused = form == "fused"
-
     def _embed(
         self, ids: Tensor, caches: Sequence[LayerCache] | None
     ) -> tuple[Tensor, Tensor | None]:

@@ -9,6 +9,7 @@ import torch
 
 from minitransformer.model.config import TrainingConfig
 from minitransformer.model.training import (
+    NextCharacterTask,
     Trainer,
     next_character_loss,
     train,
@@ -26,13 +27,18 @@ def make_model(**parts):
     return CharTransformer(4, 8, 16, 2, 1, **parts, generator=generator)
 
 
-def make_trainer(model=None, **changes):
+def make_trainer(model=None, text=TEXT, held_out=HELD_OUT, **changes):
     settings = {"steps": 12, "batch_size": 4, "learning_rate": 1e-2, "validations": 3}
-    return Trainer(
-        model or make_model(),
-        TrainingConfig(**(settings | changes)),
-        generator=torch.Generator().manual_seed(1),
+    config = TrainingConfig(**(settings | changes))
+    task = NextCharacterTask(
+        text,
+        held_out,
+        context_length=8,
+        batch_size=config.batch_size,
+        window_length=config.window_length,
     )
+    generator = torch.Generator().manual_seed(1)
+    return Trainer(model or make_model(), task, config, generator=generator)
 
 
 def parameters(model):
@@ -82,7 +88,7 @@ def test_measuring_does_not_switch_dropout_off_for_good():
 
 
 def test_each_step_gives_a_record_and_the_text_is_learned():
-    records = list(make_trainer(steps=80).run(TEXT, HELD_OUT))
+    records = list(make_trainer(steps=80).run())
     assert [record.step for record in records] == list(range(1, 81))
     assert records[0].loss == pytest.approx(math.log(4), abs=0.2)
     assert records[-1].validation_loss < 0.5
@@ -91,20 +97,20 @@ def test_each_step_gives_a_record_and_the_text_is_learned():
 
 
 def test_validations_are_spread_evenly_and_the_last_is_at_the_end():
-    records = list(make_trainer().run(TEXT, HELD_OUT))
+    records = list(make_trainer().run())
     measured = [record.step for record in records if record.validation_loss is not None]
     assert measured == [4, 8, 12]
 
 
 def test_the_rate_rises_stays_and_falls_in_a_line():
     trainer = make_trainer(steps=10, warmup=0.2, decay=0.5)
-    rates = [record.learning_rate for record in trainer.run(TEXT, HELD_OUT)]
+    rates = [record.learning_rate for record in trainer.run()]
     assert rates[0] < rates[1] < rates[2] == 1
     assert rates[6:] == pytest.approx([0.8, 0.6, 0.4, 0.2])
 
 
 def test_equal_generators_give_equal_runs():
-    one, two = (list(make_trainer().run(TEXT, HELD_OUT)) for _ in range(2))
+    one, two = (list(make_trainer().run()) for _ in range(2))
     assert [record.loss for record in one] == [record.loss for record in two]
 
 
@@ -113,24 +119,24 @@ def test_a_run_leaves_the_callers_random_stream_alone():
         torch.manual_seed(5)
         expected = torch.rand(3)
         torch.manual_seed(5)
-        list(make_trainer(steps=2).run(TEXT, HELD_OUT))
+        list(make_trainer(steps=2).run())
         assert torch.equal(torch.rand(3), expected)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_a_resumed_run_equals_the_uninterrupted_one(optimizer):
     whole = make_trainer(optimizer=optimizer)
-    losses = [record.loss for record in whole.run(TEXT, HELD_OUT)]
+    losses = [record.loss for record in whole.run()]
 
     first = make_trainer(optimizer=optimizer)
-    run = first.run(TEXT, HELD_OUT)
+    run = first.run()
     begun = [next(run).loss for _ in range(5)]
     tensors, numbers = first.state()
     tensors = {name: tensor.clone() for name, tensor in tensors.items()}
 
     second = make_trainer(optimizer=optimizer)
     second.restore(tensors, numbers)
-    rest = [record.loss for record in second.run(TEXT, HELD_OUT)]
+    rest = [record.loss for record in second.run()]
     assert begun + rest == losses
     assert torch.equal(parameters(second.model), parameters(whole.model))
 
@@ -145,7 +151,7 @@ def test_a_state_of_another_model_is_refused():
 def test_the_best_parameters_are_kept_not_the_last():
     trainer = make_trainer(steps=60, validations=6, learning_rate=1e-2, decay=0.0)
     best = None
-    for record in trainer.run(TEXT, HELD_OUT):
+    for record in trainer.run():
         if record.validation_loss is not None and record.step == 30:
             best = trainer.best_loss
             with torch.no_grad():
@@ -170,7 +176,7 @@ def test_the_function_trains_the_model_it_is_given():
 def test_a_run_by_the_clock_stops_on_time_with_its_rate_at_zero():
     began = time.perf_counter()
     trainer = make_trainer(steps=None, seconds=1.5)
-    records = list(trainer.run(TEXT, HELD_OUT))
+    records = list(trainer.run())
     assert records[-1].seconds < 2.5  # a busy machine may be late by a step
     assert records[-1].learning_rate < 0.2
     assert records[-1].validation_loss is not None
@@ -192,7 +198,7 @@ def test_ctrl_c_lets_the_step_finish_and_ends_the_run():
         return inner(ids, **options)
 
     model.forward = forward
-    steps.extend(record.step for record in trainer.run(TEXT, HELD_OUT))
+    steps.extend(record.step for record in trainer.run())
     assert steps == [1, 2, 3]
     assert trainer.interrupted
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -202,7 +208,7 @@ def test_ctrl_c_in_the_callers_loop_keeps_the_best():
     trainer = make_trainer(steps=100, validations=10)
 
     def loop():
-        for record in trainer.run(TEXT, HELD_OUT):
+        for record in trainer.run():
             if record.step == 25:
                 raise KeyboardInterrupt
 
@@ -220,11 +226,11 @@ def test_a_text_shorter_than_the_context_is_refused():
     with pytest.raises(
         ValueError, match="longer than the context of 8 characters; got 8"
     ):
-        next(make_trainer().run(TEXT[:8], HELD_OUT))
+        make_trainer(text=TEXT[:8])
     with pytest.raises(
         ValueError, match="longer than the context of 8 characters; got 5"
     ):
-        next(make_trainer().run(TEXT, HELD_OUT[:5]))
+        make_trainer(held_out=HELD_OUT[:5])
 
 
 def test_windows_longer_than_the_context_are_refused():
