@@ -47,6 +47,9 @@ def _lab(chosen: argparse.Namespace) -> int:
     folder = chosen.folder.expanduser().absolute()
     try:
         source = workbook.pages()
+    except FileNotFoundError as error:
+        raise UserError(str(error)) from error
+    try:
         done = workbook.update(folder, source, date.today())
         lab.prepare(folder)
     except OSError as error:
@@ -66,12 +69,79 @@ def _lab(chosen: argparse.Namespace) -> int:
     return subprocess.call(command, env=environment)
 
 
+def _describe_grade(page: argparse.ArgumentParser) -> None:
+    page.add_argument(
+        "paths",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        help="a notebook, a .py file, or a folder of submissions",
+    )
+    page.add_argument("--out", type=Path, metavar="DIR", help="write the reports here")
+    page.add_argument(
+        "--format",
+        action="append",
+        default=[],
+        metavar="FORMAT",
+        help="json, csv, nbgrader, gradescope, classroom50 or junit; may be repeated",
+    )
+    page.add_argument(
+        "--jobs", metavar="N", help="submissions at once (default: one a processor)"
+    )
+    page.add_argument(
+        "--timeout",
+        default="10",
+        metavar="S",
+        help="seconds for one exercise, all its cases together (default: 10)",
+    )
+    page.add_argument(
+        "--topics",
+        default="",
+        metavar="NN,NN",
+        help="expect these topics (default: those that were handed in)",
+    )
+    page.add_argument(
+        "--policy",
+        default="cost",
+        help="'cost': a library function handed in as the answer costs its points; "
+        "'report': it is only reported",
+    )
+    page.add_argument(
+        "--seed", metavar="N", help="draws the hidden cases (default: a new one)"
+    )
+    page.add_argument(
+        "--require-isolation",
+        metavar="LEVEL",
+        help="refuse to run below: full, namespaces, syscalls, limits or process",
+    )
+
+
+def _grade(chosen: argparse.Namespace) -> int:
+    from minitransformer.grader import batch, terminal
+
+    try:
+        return terminal.grade(terminal.order(**vars(chosen)))
+    except batch.WeakIsolationError as error:
+        print(f"minitransformer: {error}", file=sys.stderr)
+        return 3
+    except terminal.USER_ERRORS as error:
+        raise UserError(str(error)) from error
+    except OSError as error:
+        raise UserError(f"{error.filename or chosen.out}: {error.strerror}") from error
+
+
 COMMANDS: tuple[Command, ...] = (
     Command(
         name="lab",
         summary="create or update your folder, and open JupyterLab there",
         describe=_describe_lab,
         run=_lab,
+    ),
+    Command(
+        name="grade",
+        summary="grade submissions of people you do not know, each answer locked away",
+        describe=_describe_grade,
+        run=_grade,
     ),
 )
 

@@ -1,0 +1,264 @@
+"""The `grade` command at the terminal: a bar while it works, a table when it is done."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from minitransformer.grader import batch, submissions
+from minitransformer.grader.batch import BusyFolderError
+from minitransformer.grader.exercise import TOPICS
+from minitransformer.grader.grading import Settings
+from minitransformer.grader.reports import files
+from minitransformer.grader.reports.model import Report, SubmissionReport
+from minitransformer.grader.sandbox import ladder
+from minitransformer.grader.sandbox.box import Sandbox
+
+INTERRUPTED = 130
+LONGEST_TIMEOUT = 3600.0
+SIGNS = {"passed": "✓", "failed": "✗", "not_written": "○"}
+MOST_SIGNS = 12  # exercises that fit beside each other
+
+
+class BadOptionError(Exception):
+    """An option has a value that it cannot have; the message is one clear line."""
+
+
+USER_ERRORS = (BadOptionError, BusyFolderError, submissions.NothingToGradeError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What the command line asks for, checked."""
+
+    paths: Sequence[Path]
+    settings: Settings
+    out: Path | None
+    formats: Sequence[str]
+    jobs: int
+    required: str | None
+
+
+def order(
+    *,
+    paths: Sequence[Path],
+    out: Path | None,
+    format: Sequence[str],  # noqa: A002 - it is the option's name
+    jobs: str | None,
+    timeout: str,
+    topics: str,
+    policy: str,
+    seed: str | None,
+    require_isolation: str | None,
+    **_: object,
+) -> Order:
+    """Check the options of the command line.
+
+    Raises
+    ------
+    BadOptionError
+        Which option needs what, and what came.
+    """
+    for name in format:
+        _one_of("--format", name, files.FORMATS)
+    if len(set(format)) > 1 and out is None:
+        raise BadOptionError("several formats need --out, the folder for their files")
+    _one_of("--policy", policy, ("cost", "report"))
+    if require_isolation is not None:
+        _one_of("--require-isolation", require_isolation, ladder.LEVELS)
+    numbers = tuple(one.strip() for one in topics.split(",") if one.strip())
+    for number in numbers:
+        _one_of("--topics", number, tuple(TOPICS))
+    if seed is not None:
+        chosen = _number("--seed", seed, 0, batch.LARGEST_SEED - 1, int)
+    else:
+        chosen = batch.Memory.seed(out) if out else None
+    return Order(
+        paths=paths,
+        settings=Settings(
+            seed=batch.new_seed() if chosen is None else int(chosen),
+            timeout=_number("--timeout", timeout, 0.1, LONGEST_TIMEOUT, float),
+            topics=numbers,
+            policy_costs=policy == "cost",
+        ),
+        out=out,
+        formats=tuple(dict.fromkeys(format)),
+        jobs=default_jobs()
+        if jobs is None
+        else int(_number("--jobs", jobs, 1, 256, int)),
+        required=require_isolation,
+    )
+
+
+def _one_of(option: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise BadOptionError(f"{option} is one of {', '.join(allowed)}; got {value!r}")
+
+
+def _number(
+    option: str, text: str, least: float, most: float, kind: type[int] | type[float]
+) -> float:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not least <= value <= most:
+        raise BadOptionError(
+            f"{option} needs a number from {least:g} to {most:g}; got {text!r}"
+        )
+    return value
+
+
+def grade(order: Order) -> int:
+    """Grade, write or print the reports, and give the exit status.
+
+    Raises
+    ------
+    BadOptionError, NothingToGradeError, BusyFolderError, WeakIsolationError
+        Each with one clear line.
+    """
+    found, remarks = submissions.find(order.paths)
+    each = [name for name in order.formats if name in files.ONE_EACH]
+    if each and order.out is None and len(found) != 1:
+        raise BadOptionError(
+            f"{each[0]} is one file for each submission; got {len(found)} submissions, "
+            "which need --out"
+        )
+    loud = Console(stderr=True, highlight=False)
+    for remark in remarks:
+        loud.print(Text(remark))
+    memory = batch.Memory(order.out, order.settings) if order.out else None
+    with memory.held() if memory else nullcontext():
+        with _progress(loud, len(found)) as done:
+            finished = batch.grade(
+                found,
+                order.settings,
+                jobs=order.jobs,
+                required=order.required,
+                memory=memory,
+                done=done,
+            )
+        _hand_out(finished.report, order)
+        if memory and finished.complete:
+            memory.forget()
+    if not finished.complete:
+        count = len(finished.report.submissions)
+        again = "; the same command goes on from here" if order.out else ""
+        loud.print(Text(f"Stopped after {count} of {len(found)} submissions{again}."))
+        return INTERRUPTED
+    some = finished.report.submissions
+    return 1 if any(one.error or one.partly for one in some) else 0
+
+
+def _hand_out(report: Report, order: Order) -> None:
+    """Write files, or print the one report that was asked for, or a table."""
+    if order.out is not None:
+        files.write_all(report, order.out, order.formats or files.FORMATS)
+    elif order.formats:
+        sys.stdout.write(files.one_text(report, order.formats[0]))
+        return
+    console = Console(highlight=False)
+    console.print(table(report))
+    where = f" Reports are in {order.out}." if order.out else ""
+    console.print(
+        Text(f"Isolation: {report.isolation}. Seed: {report.seed}.{where}"),
+        soft_wrap=True,
+    )
+
+
+@contextmanager
+def _progress(
+    console: Console, count: int
+) -> Iterator[Callable[[SubmissionReport], None]]:
+    """Show a bar while submissions are graded, on the error stream only."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("Grading", total=count)
+
+        def done(report: SubmissionReport) -> None:
+            del report
+            progress.advance(task)
+
+        yield done
+
+
+def table(report: Report) -> Table:
+    """Lay a report out for the eye: a row a submission, a sign an exercise."""
+    ids = list(
+        dict.fromkeys(one.id for some in report.submissions for one in some.exercises)
+    )
+    signs = len(ids) <= MOST_SIGNS
+    shown = Table("submission", box=None, pad_edge=False)
+    shown.add_column("points", justify="right")
+    for name in ids if signs else ["solved"]:
+        shown.add_column(name, justify="center", overflow="fold")
+    shown.add_column("recognised, or why not read", overflow="fold")
+    for one in report.submissions:
+        statuses = {exercise.id: exercise.status for exercise in one.exercises}
+        solved = list(statuses.values()).count("passed")
+        cells = (
+            [
+                SIGNS.get(statuses.get(name, ""), "!") if name in statuses else ""
+                for name in ids
+            ]
+            if signs
+            else [f"{solved} of {len(statuses)}"]
+        )
+        points = "–" if one.error else f"{one.points:g} / {one.max_points:g}"
+        row = [one.name, points, *cells, one.error or _recognised(one)]
+        shown.add_row(*(Text(cell) for cell in row))
+    return shown
+
+
+def _recognised(submission: SubmissionReport) -> str:
+    words = [" or ".join(one.mistakes) for one in submission.exercises if one.mistakes]
+    words += [
+        f"{one.id}: {one.status}"
+        for one in submission.exercises
+        if one.status in ("timeout", "memory", "crashed")
+    ]
+    words += [f"{one.id}: policy" for one in submission.exercises if one.policy]
+    return ", ".join(words)
+
+
+def isolation_report() -> tuple[str | None, dict[str, str]]:
+    """Prove the level of isolation that holds here, for `minitransformer doctor`.
+
+    Returns
+    -------
+    level : str or None
+        The highest level whose canaries all failed to get out.
+    canaries : dict
+        What each of them tried, and "held" or "open".
+    """
+    with Sandbox() as sandbox:
+        return sandbox.level(), sandbox.canaries()
+
+
+def default_jobs() -> int:
+    """Give the number of processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+LEVELS = ladder.LEVELS
+FORMATS = files.FORMATS
