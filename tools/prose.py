@@ -46,7 +46,8 @@ _NOT_PROSE = (  # in this order: code before formulas, because code may hold a $
     r"^\s*\d+\. ",  # an ordered list
     r"(?i:\b(?:lessons?|exercises?|topics?|sections?|equations?|figures?|issues?|chapters?) #?\d[\d.]*(?:\s?(?:,|and|to|–|-)\s?\d[\d.]*)*)",
     r"#\d+",
-    r"(?:et al\.|&|[A-Z][\w-]+),? \(?(?:19|20)\d\d[a-z]?\)?",  # Vaswani et al. 2017
+    r"(?:et al\.|&|[A-Z][\w-]+|\*),? \(?(?:19|20)\d\d[a-z]?\)?",  # Vaswani et al. 2017
+    r"arXiv:[\d.]+",
     r"\bPython \d+(?:\.\d+)*",
     r"\*\*Time:?\*\*[^\n]*",
 )

@@ -77,18 +77,27 @@ def clean_room() -> Iterator[Room]:
         prefix="minitransformer-", ignore_cleanup_errors=True
     ) as name:
         top = Path(name)
-        work, home, startup = top / "work", top / "home", top / "startup"
-        for folder in (work, home, startup):
+        work, home = top / "work", top / "home"
+        for folder in (work, home):
             folder.mkdir()
-        # Python imports `sitecustomize` by itself, also where a kernel starts another
-        shutil.copy(NETWORK_GUARD, startup)
-        (startup / "sitecustomize.py").write_text(
-            "import network_guard\n\nnetwork_guard.switch_on()\n", encoding="utf-8"
-        )
-        yield Room(work=work, environment=_environment(top, home, startup))
+        environment = _environment(top, home) | network_off(top / "startup")
+        yield Room(work=work, environment=environment)
 
 
-def _environment(top: Path, home: Path, startup: Path) -> dict[str, str]:
+def network_off(startup: Path) -> dict[str, str]:
+    """Make a folder that takes the network from every Python that starts with it.
+
+    Python imports `sitecustomize` by itself, also where one process starts another.
+    """
+    startup.mkdir()
+    shutil.copy(NETWORK_GUARD, startup)
+    (startup / "sitecustomize.py").write_text(
+        "import network_guard\n\nnetwork_guard.switch_on()\n", encoding="utf-8"
+    )
+    return {"PYTHONPATH": str(startup)}
+
+
+def _environment(top: Path, home: Path) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     homes = dict.fromkeys(("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"), str(home))
     private = {
@@ -97,7 +106,6 @@ def _environment(top: Path, home: Path, startup: Path) -> dict[str, str]:
         "JUPYTER_DATA_DIR": str(home / "jupyter"),
         "JUPYTER_RUNTIME_DIR": str(home / "jupyter"),
         "MPLCONFIGDIR": str(FONT_LIST),
-        "PYTHONPATH": str(startup),
     }
     temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(top))
     return kept | _FIXED | homes | private | temporary

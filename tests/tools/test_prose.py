@@ -44,6 +44,7 @@ def told(source_cell):
         "See lesson 12, and exercises 11.1 and 12.2.",
         "[the thread](https://example.org/issues/1234), see #1234",
         "Vaswani et al. 2017, and Lee and Cho (2019)",
+        "Cho and Lee, *On Attention*, 2014, [arXiv:1409.0473](https://example.org)",
         "Runs on Python 3.11.",
         "12. an item of a list",
         "**Time**: about 50 minutes.",
