@@ -16,13 +16,12 @@ from minitransformer.grader.comparison import (
     precision,
     read,
 )
-from minitransformer.grader.exercise import Case, Exercise, Mistake
-from minitransformer.grader.exercise import Form as Asked
+from minitransformer.grader.exercise import Case, Exercise, Form, Mistake
 from minitransformer.grader.outcome import Outcome, Plain
 from minitransformer.grader.running import run_case
 
 Variant = tuple[Mistake, ...]  # (), one mistake, or a pair made at once
-Form = tuple[int, ...]  # which of its forms each mistake of a variant takes
+Ways = tuple[int, ...]  # which of its forms each mistake of a variant takes
 
 # errors that say "these shapes do not fit" in NumPy, in torch and in plain Python
 MISFITS_OF_SHAPE = {"ValueError", "RuntimeError", "IndexError", "AxisError"}
@@ -31,7 +30,7 @@ MISFITS_OF_SHAPE = {"ValueError", "RuntimeError", "IndexError", "AxisError"}
 class Given:
     """An answer's outcome in one case, read once as what was asked for."""
 
-    def __init__(self, form: Asked, outcome: Outcome) -> None:
+    def __init__(self, form: Form, outcome: Outcome) -> None:
         self.outcome = outcome
         self.parts = read(form, outcome.value) if outcome.kind == "value" else []
         self.digits = digits_to_try(self.parts)
@@ -43,18 +42,18 @@ class Bench:
     def __init__(self, exercise: Exercise, cases: Sequence[Case]) -> None:
         self.exercise = exercise
         self.cases = cases
-        self._known: dict[tuple[tuple[str, ...], Form, int, str], Outcome] = {}
+        self._known: dict[tuple[tuple[str, ...], Ways, int, str], Outcome] = {}
 
     def outcome(
-        self, variant: Variant, index: int, digits: str = "double", form: Form = ()
+        self, variant: Variant, index: int, digits: str = "double", ways: Ways = ()
     ) -> Outcome:
         """Give the outcome of a variant of the oracle in one case."""
-        key = (tuple(one.name for one in variant), form, index, digits)
+        key = (tuple(one.name for one in variant), ways, index, digits)
         if key not in self._known:
             case = self.cases[index]
             parts = {
                 name: part
-                for one, which in zip(variant, form, strict=True)
+                for one, which in zip(variant, ways, strict=True)
                 for name, part in one.forms[which].items()
             }
             data, options = case.data, case.options
@@ -88,21 +87,20 @@ class Bench:
             for index, one in enumerate(given)
         ):
             return False
-        forms = product(*(range(len(one.forms)) for one in variant))
         return any(
             all(
-                self._same(index, one, variant, form) for index, one in enumerate(given)
+                self._same(index, one, variant, ways) for index, one in enumerate(given)
             )
-            for form in forms
+            for ways in product(*(range(len(one.forms)) for one in variant))
         )
 
     def error_is_asked(self, index: int) -> bool:
         """Tell whether a right answer raises an error in this case."""
         return self.outcome((), index).kind == "raised"
 
-    def _same(self, index: int, given: Given, variant: Variant, form: Form) -> bool:
+    def _same(self, index: int, given: Given, variant: Variant, ways: Ways) -> bool:
         case, came = self.cases[index], given.outcome
-        made = self.outcome(variant, index, form=form)
+        made = self.outcome(variant, index, ways=ways)
         if came.kind != made.kind:
             return False
         if came.kind == "raised":
@@ -113,17 +111,17 @@ class Bench:
             return False
         if over_limit(case, came) != over_limit(case, made):
             return False
-        return self.same_values(index, given, variant, form)
+        return self.same_values(index, given, variant, ways)
 
     def same_values(
-        self, index: int, given: Given, variant: Variant = (), form: Form = ()
+        self, index: int, given: Given, variant: Variant = (), ways: Ways = ()
     ) -> bool:
         """Tell whether values that came are those of a variant of the oracle.
 
         Results in float32 may also agree with the oracle run in float32.
         """
         for digits in given.digits:
-            made = self.outcome(variant, index, digits, form)
+            made = self.outcome(variant, index, digits, ways)
             parts = read(self.exercise.returns, made.value)
             if isinstance(given.parts, Misfit) or isinstance(parts, Misfit):
                 return type(given.parts) is type(parts) and _same_misfit(

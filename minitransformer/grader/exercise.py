@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -65,7 +65,7 @@ class Text:
 
 
 # one of the above, or a tuple of forms where a tuple or list of results is asked for
-Form = Array | Truth | Text | tuple["Form", ...]
+Form = Array | Truth | Text | tuple[Any, ...]
 
 
 # ---------------------------------------------------------------- inputs
@@ -285,6 +285,7 @@ class Exercise:
         return f"{self.id}.{mistake.name}"
 
 
+@runtime_checkable
 class Runner(Protocol):
     """Calls one learner's answer to an exercise, wherever that may be safe."""
 
