@@ -44,6 +44,15 @@ TEST_LOCK = "requirements-test.lock"
 TORCH = "torch==2.13.0"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"  # on Linux the default has CUDA
 ROOM = 2_500_000_000  # bytes that a first set-up may need, downloads included
+PIP_OPTIONS = (
+    *("--disable-pip-version-check", "--no-input", "--no-color", "--no-compile"),
+    *("--retries", "2"),
+)
+FIND_CUDA = """
+import runpy, sys, sysconfig
+path = sysconfig.get_path("purelib") + "/torch/version.py"
+sys.exit(runpy.run_path(path)["cuda"] is not None)
+"""
 FIRST_IMPORT = (  # proves that it works, and compiles what is needed first
     "import torch, jupyterlab.labapp, ipykernel.kernelapp, minitransformer"
 )
@@ -103,8 +112,10 @@ def explain(said: str, step: str) -> str:
         found = re.search(sign, said)
         if found:
             return meaning.format(*found.groups())
-    errors = re.findall(r"(?im)^\s*error:?\s*(.+)$", said) or ["it gave no reason"]
-    return f"the step '{step}' failed: {errors[-1]}; all it said is in {LOG}"
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    errors = [line for line in lines if line.lower().startswith("error")] or lines
+    reason = errors[-1] if errors else "it gave no reason"
+    return f"the step '{step}' failed ({reason}); all it said is in {LOG}"
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -332,12 +343,7 @@ def install_torch(index: str) -> None:
         pip("torch", "--no-deps", TORCH)
     else:
         pip("torch", "--no-deps", "--index-url", index, TORCH)
-    find_cuda = (
-        "import runpy, sys, sysconfig; "
-        "path = sysconfig.get_path('purelib') + '/torch/version.py'; "
-        "sys.exit(runpy.run_path(path)['cuda'] is not None)"
-    )
-    if subprocess.run([PYTHON, "-c", find_cuda], check=False).returncode:
+    if subprocess.run([PYTHON, "-c", FIND_CUDA], check=False).returncode:
         raise TroubleError(
             "the torch that came is a CUDA build, which would need several GB more: "
             f"make sure that {CPU_INDEX} can be reached, or name another index of CPU "
@@ -365,6 +371,7 @@ def open_course(options: argparse.Namespace) -> int:
     set_up(tests=False, torch_index=options.torch_index)
     command = [PYTHON, "-m", "minitransformer.cli", "lab", "--folder", folder]
     command += ["--no-browser"] if options.no_browser else []
+    os.chdir(ROOT)  # nothing else that is called minitransformer may come first
     if os.name != "nt":  # on Windows this would give the prompt back at once
         os.execve(PYTHON, command, environment())  # noqa: S606 - no shell is wanted
     return call(*command)

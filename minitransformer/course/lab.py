@@ -46,7 +46,8 @@ def command(folder: Path, *, browser: bool) -> list[str]:
         options.append("--no-browser")
     if os.name == "posix" and os.geteuid() == 0:  # as in a container
         options.append("--allow-root")
-    return [sys.executable, "-m", "jupyterlab", *options]
+    # -P: a file of the learner's that is called like a module of Jupyter's is not one
+    return [sys.executable, "-P", "-m", "jupyterlab", *options]
 
 
 def environment(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
