@@ -27,6 +27,7 @@ SHADES = 0.5
 # in points, of a coordinate: a twentieth of a line's width
 POINTS = 0.05
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+_AXIS = re.compile(r"[xy]tick_\d+$")
 _ID = re.compile(r'\bid="([^"]+)"')
 
 
@@ -49,6 +50,28 @@ class _Images(HTMLParser):
         if tag == "img":
             about = dict(attrs)
             self.found.append((about.get("src") or "", about.get("alt")))
+
+
+class _Lettering(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._groups: list[bool] = []  # open groups: is it a mark on an axis?
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note where a group begins."""
+        if tag == "g":
+            self._groups.append(bool(_AXIS.match(dict(attrs).get("id") or "")))
+
+    def handle_endtag(self, tag: str) -> None:
+        """Note where a group ends."""
+        if tag == "g":
+            self._groups.pop()
+
+    def handle_comment(self, data: str) -> None:
+        """Keep what a comment says, unless it stands at a mark on an axis."""
+        if not any(self._groups):
+            self.found.append(data.strip())
 
 
 def images(html: str) -> list[tuple[str, str | None]]:
@@ -118,6 +141,16 @@ def _drawing_difference(one: str, other: str) -> str:
 def pictures_in_drawing(svg: str) -> list[Picture]:
     """List the images which a drawing holds, such as the cells of a heat map."""
     return [Picture(uri["kind"], _uri_content(uri)) for uri in DATA_URI.finditer(svg)]
+
+
+def lettering(svg: str) -> list[str]:
+    """List what is written in a drawing, the numbers along its axes left out.
+
+    matplotlib draws letters as shapes, and puts what they say beside them as a comment.
+    """
+    parser = _Lettering()
+    parser.feed(svg)
+    return parser.found
 
 
 def _canonical(svg: str) -> str:

@@ -1,7 +1,7 @@
 """Find numbers that the text tells and no cell of the section gives.
 
 `python -m tools.prose [NN …]` lists them with file and line. A number is given if it
-stands in the code or in an output of its section, as exactly as the text tells it: 22.63
+stands in the code, an output or a drawing of its section, as exactly as the text tells it: 22.63
 gives "22.6", "about 23" and, as a share, 0.874 gives "87 %". The words of pictures are
 text too. Formulas, code in text, links and headings are left alone; so are whole numbers
 below ten, which count things, and a year beside the name of a paper.
@@ -24,6 +24,7 @@ from nbformat.notebooknode import NotebookNode
 
 from tools import notebook
 from tools.notebook import Page
+from tools.pictures import lettering, pictures
 from tools.source import ROOT, SourceCell, shown
 
 COUNTS_BELOW = 10
@@ -204,15 +205,17 @@ def _numbers_in_alts(cell: SourceCell) -> list[Told]:
 
 def _numbers_out(cell: NotebookNode) -> set[float]:
     """Collect the numbers that a cell's outputs show, the words of pictures left out."""
-    found: set[float] = set()
+    texts = []
     for output in cell.outputs:
         data = output.get("data", {})
-        text = output.get("text", "")
+        texts.append(output.get("text", ""))
         if "<img" not in data.get("text/html", ""):
-            text += data.get("text/plain", "")
-        for number in _SHOWN.findall(text.replace("−", "-")):
-            found.add(float(re.sub("[,_]", "", number)))
-    return found
+            texts.append(data.get("text/plain", ""))
+    for picture in pictures(cell.outputs):
+        if picture.kind == "image/svg+xml":
+            texts += lettering(picture.content.decode())
+    shown_numbers = _SHOWN.findall("\n".join(texts).replace("−", "-"))
+    return {float(re.sub("[,_]", "", number)) for number in shown_numbers}
 
 
 if __name__ == "__main__":

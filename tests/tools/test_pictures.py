@@ -3,10 +3,18 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from nbformat.v4 import new_output
 from PIL import Image
 
-from tools.pictures import Picture, difference, images, pictures, without_pictures
+from tools.pictures import (
+    Picture,
+    difference,
+    images,
+    lettering,
+    pictures,
+    without_pictures,
+)
 
 DRAWING = (
     '<svg><defs><clipPath id="p1a2b"><rect x="0.5"/></clipPath></defs>'
@@ -68,6 +76,16 @@ def test_pixels_may_differ_by_what_nobody_sees():
     assert difference(pixels(grey), pixels(edge)) == ""
     assert "shades of 255" in difference(pixels(grey), pixels(grey + 20))
     assert "its size went from" in difference(pixels(grey), pixels(grey[:10]))
+
+
+def test_what_is_written_in_a_drawing_is_read_except_along_its_axes():
+    axes = Figure().subplots()
+    axes.set_title("spread 22.6")
+    axes.set_xticks([0, 1], ["0.25", "0.75"])
+    page = io.StringIO()
+    axes.figure.savefig(page, format="svg")
+    assert "spread 22.6" in lettering(page.getvalue())
+    assert "0.25" not in lettering(page.getvalue())
 
 
 def test_another_kind_of_picture_is_told():
