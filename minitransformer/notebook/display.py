@@ -172,7 +172,7 @@ def table(
     )
 
 
-def number(value: float, digits: int = 3) -> str:
+def number(value: int | float, digits: int = 3) -> str:
     """Write one number for a reader: thousands set apart, no negative zero.
 
     Examples

@@ -23,13 +23,14 @@ _PAUSE = 0.25  # seconds between two drawings
 _WIDE, _TALL = 690, 240  # pixels
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 130, 14, 42
 _MOST_POINTS = 300
+_DONE = 0.999
 
 
 def watch(
     records: Iterable[Record],
     *,
     steps: int | None = None,
-    target: float | None = None,
+    target: int | float | None = None,
     unit: str = "nats per character",
 ) -> list[Record]:
     """Run a training to its end and draw its loss while it runs.
@@ -37,10 +38,12 @@ def watch(
     Parameters
     ----------
     records : iterable
-        What a training yields: one record a step, with `step`, `loss` and, where it was
-        measured, `validation_loss` (None elsewhere); attributes or keys.
+        What a training yields: one record a step, with `step`, `loss` and, where there
+        is one, `validation_loss`, `progress` and `characters_per_second`; attributes or
+        keys.
     steps : int, optional
-        How many steps there will be, for the bar and the time to go.
+        How many steps there will be; the sentence at the end then says so. Not for runs
+        by the clock, which take as many steps as the machine can.
     target : float, optional
         A loss to fall below; the sentence at the end says whether it did.
     unit : str
@@ -58,7 +61,7 @@ def watch_all(
     runs: Mapping[str, Iterable[Record]],
     *,
     steps: int | None = None,
-    target: float | None = None,
+    target: int | float | None = None,
     unit: str = "nats per character",
 ) -> dict[str, list[Record]]:
     """Run several trainings, one after the other, and draw their losses together.
@@ -126,12 +129,23 @@ def _field(record: object, name: str) -> float | None:
 class _Run:
     """The points of one training."""
 
+    steps: int | None
     loss: list[tuple[float, float]] = field(default_factory=list)
     held_out: list[tuple[float, float]] = field(default_factory=list)
+    speed: float | None = None
+    told_progress: float | None = None
 
     @property
     def main(self) -> list[tuple[float, float]]:
+        """The curve that matters: the held-out loss, where there is one."""
         return self.held_out or self.loss
+
+    @property
+    def progress(self) -> float | None:
+        """The share that is done, from 0 to 1, or None where nobody knows."""
+        if self.told_progress is not None:
+            return self.told_progress
+        return len(self.loss) / self.steps if self.steps else None
 
     @property
     def best(self) -> float:
@@ -148,14 +162,15 @@ class _Board:
 
     names: tuple[str, ...]
     steps: int | None
-    target: float | None
+    target: int | float | None
     unit: str
     runs: dict[str, _Run] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     drawn: float = -math.inf
 
     def add(self, name: str, record: object) -> None:
-        run = self.runs.setdefault(name, _Run())
+        """Take in one record."""
+        run = self.runs.setdefault(name, _Run(steps=self.steps))
         step, loss = _field(record, "step"), _field(record, "loss")
         held_out = _field(record, "validation_loss")
         if step is None or loss is None:
@@ -163,6 +178,8 @@ class _Board:
         run.loss.append((step, loss))
         if held_out is not None:
             run.held_out.append((step, held_out))
+        run.speed = _field(record, "characters_per_second")
+        run.told_progress = _field(record, "progress")
 
     def due(self) -> bool:
         """Whether the last drawing is long enough ago; drawing must not slow the run."""
@@ -172,32 +189,41 @@ class _Board:
         self.drawn = now
         return True
 
+    @property
+    def stopped(self) -> bool:
+        """Whether a run ended before it was done, as after Ctrl-C."""
+        return len(self.runs) < len(self.names) or any(
+            run.progress is not None and run.progress < _DONE
+            for run in self.runs.values()
+        )
+
     def page(self) -> str:
+        """Return what the reader sees now."""
         return f"{self._bar()}{self._curve()}"
 
     def _bar(self) -> str:
-        done = sum(len(run.loss) for run in self.runs.values())
-        name, run = next(reversed(self.runs.items()), ("", _Run()))
+        if not self.runs:
+            return ""
+        name, run = next(reversed(self.runs.items()))
+        spent = time.monotonic() - self.started
         parts = [f"<strong>{html.escape(name)}</strong>"] if name else []
-        if run.loss:
-            step, loss = run.loss[-1]
-            parts += [f"step {step:,.0f}", f"loss {loss:.2f}"]
+        parts += [f"step {run.loss[-1][0]:,.0f}", f"loss {run.loss[-1][1]:.2f}"]
         if run.held_out:
-            parts.append(f"held-out {run.held_out[-1][1]:.2f}")
-        bar = ""
-        if self.steps:
-            whole = self.steps * len(self.names)
-            spent = time.monotonic() - self.started
-            to_go = spent * (whole - done) / done if done else 0.0
-            parts.append(
-                f"{spent:.0f} s"
-                + (f", about {to_go:.0f} s to go" if done < whole else "")
-            )
-            bar = (
-                f'<progress max="{whole}" value="{done}" aria-label="steps done" '
-                'style="width: 100%"></progress>'
-            )
-        return f"{bar}<div>{' · '.join(parts)}</div>"
+            parts.append(f"held-out loss {run.held_out[-1][1]:.2f}")
+        if run.speed:
+            parts.append(f"{float(f'{run.speed:.2g}'):,.0f} characters per second")
+        if run.progress is None:
+            return f"<div>{' · '.join([*parts, f'{spent:.0f} s'])}</div>"
+        done = (len(self.runs) - 1 + run.progress) / len(self.names)
+        to_go = (
+            f", about {spent * (1 - done) / done:.0f} s to go"
+            if 0 < done < _DONE
+            else ""
+        )
+        return (
+            f'<progress max="1" value="{done:.4f}" aria-label="share of the training done" '
+            f'style="width: 100%"></progress><div>{" · ".join([*parts, f"{spent:.0f} s{to_go}"])}</div>'
+        )
 
     def _curve(self) -> str:
         points = [
@@ -207,6 +233,9 @@ class _Board:
         if not points:
             return ""
         right = float(self.steps or max(x for x, _ in points) or 1)
+        for run in self.runs.values():
+            if run.progress:
+                right = max(right, run.loss[-1][0] / run.progress)
         levels = [y for _, y in points] + (
             [self.target] if self.target is not None else []
         )
@@ -291,11 +320,12 @@ class _Paper:
                 )
             parts.append(self.line(run.main, colour, 'stroke-width="2"'))
             if run.main:
-                x, y = self.x(run.main[-1][0]), self.y(run.main[-1][1]) + 4
+                x, y = self.x(run.loss[-1][0]), self.y(run.main[-1][1]) + 4
                 while any(abs(y - other) < 14 for other in taken):
                     y -= 14
                 taken.append(y)
-                label = f"{name} {run.main[-1][1]:.2f}".strip()
+                which = name or ("held-out" if run.held_out else "")
+                label = f"{which} {run.main[-1][1]:.2f}".strip()
                 parts.append(self.text(x + 6, y, label, colour=colour))
         told = f"The loss after {max(len(run.loss) for run in board.runs.values()):,} steps."
         return (
@@ -307,16 +337,15 @@ class _Paper:
 
 def _sentence(board: _Board, *, stopped: bool) -> Shown:
     """Say only what is the same on every machine, unless the reader stopped the run."""
-    if stopped:
+    if stopped or board.stopped:
         done = sum(len(run.loss) for run in board.runs.values())
         told = f"Stopped after {done:,} steps; what was learned so far is kept."
-    else:
-        counts = sorted({len(run.loss) for run in board.runs.values()})
-        told = (
-            " to ".join(f"{count:,}" for count in counts[:1] + counts[1:][-1:])
-            + " steps done"
+    elif board.steps is not None:
+        told = f"{board.steps:,} steps done" + (
+            " in each run." if len(board.runs) > 1 else "."
         )
-        told += " in each of the runs." if len(board.runs) > 1 else "."
+    else:
+        told = "The runs are done." if len(board.runs) > 1 else "The run is done."
     if board.target is not None:
         for name, run in board.runs.items():
             which = "held-out loss" if run.held_out else "loss"

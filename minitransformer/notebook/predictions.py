@@ -22,7 +22,7 @@ from minitransformer.notebook.display import Shown, number, put, widget_bundle
 _ID = re.compile(r"\d\d\.[a-z0-9_]+")
 _VERY_CLOSE, _CLOSE = 0.02, 0.1  # shares of the range
 
-Answer = float | str
+Answer = int | float | str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +35,8 @@ class Prediction:
 
     id: str
     question: str
-    low: float | None = None
-    high: float | None = None
+    low: int | float | None = None
+    high: int | float | None = None
     choices: tuple[str, ...] | None = None
     said: Answer | None = None
     answer: Answer | None = None
@@ -106,8 +106,8 @@ def predict(
     question_id: str,
     question: str,
     *,
-    low: float | None = None,
-    high: float | None = None,
+    low: int | float | None = None,
+    high: int | float | None = None,
     choices: Sequence[str] | None = None,
 ) -> None:
     """Ask for a prediction; it is scored when `reveal` shows the result.
@@ -149,7 +149,7 @@ def predict(
     )
 
 
-def reveal(question_id: str, answer: float | str, *, digits: int = 3) -> None:
+def reveal(question_id: str, answer: Answer, *, digits: int = 3) -> None:
     """Show a result beside what was predicted, and keep the score.
 
     Parameters

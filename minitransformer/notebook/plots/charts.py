@@ -25,21 +25,22 @@ from minitransformer.notebook.plots.palette import (
     visible,
 )
 
-Curve = np.ndarray | Sequence[float] | tuple[np.ndarray, np.ndarray]
-Bar = float | np.ndarray | Sequence[float]
+Numbers = np.ndarray | Sequence[int | float]
+Curve = Numbers | Sequence[Numbers] | tuple[Numbers, Numbers]
+Bar = int | float | Numbers
 
 
 def curves(
-    positions: np.ndarray | Sequence[float],
+    positions: Numbers,
     series: Mapping[str, Curve],
     *,
     x: str,
     y: str,
     log_x: bool = False,
     log_y: bool = False,
-    lines: Mapping[str, float] | None = None,
-    places: Mapping[str, float] | None = None,
-    limits: tuple[float, float] | None = None,
+    lines: Mapping[str, int | float] | None = None,
+    places: Mapping[str, int | float] | None = None,
+    limits: tuple[int | float, int | float] | None = None,
     title: str | None = None,
 ) -> Figure:
     """Draw one or more curves, each named at its end.
@@ -95,7 +96,7 @@ def curves(
 
 
 def growth(
-    positions: np.ndarray | Sequence[float],
+    positions: Numbers,
     series: Mapping[str, Curve],
     *,
     x: str,
@@ -114,7 +115,7 @@ def _plain_numbers(at: Axes) -> None:
         at.yaxis.set_minor_locator(NullLocator())
 
 
-def _powers_of_two(positions: np.ndarray | Sequence[float]) -> bool:
+def _powers_of_two(positions: Numbers) -> bool:
     places = np.asarray(positions, dtype=float)
     if not 1 < places.size <= 14 or (places <= 0).any():
         return False
@@ -152,7 +153,7 @@ def _curve(
 
 
 def _compare_with(
-    at: Axes, lines: Mapping[str, float], places: Mapping[str, float]
+    at: Axes, lines: Mapping[str, int | float], places: Mapping[str, int | float]
 ) -> None:
     """Add named straight lines in quiet ink."""
     for name, level in lines.items():
@@ -242,8 +243,8 @@ def bars(
     *,
     x: str,
     y: str,
-    lines: Mapping[str, float] | None = None,
-    limits: tuple[float, float] | None = None,
+    lines: Mapping[str, int | float] | None = None,
+    limits: tuple[int | float, int | float] | None = None,
     digits: int = 2,
     title: str | None = None,
 ) -> Figure:
@@ -455,11 +456,11 @@ def _points(
 
 
 def vectors(
-    arrows: Mapping[str, np.ndarray | Sequence[float]],
+    arrows: Mapping[str, Numbers],
     *,
     roles: Mapping[str, str] | None = None,
     angles: Sequence[tuple[str, str]] = (),
-    reach: float | None = None,
+    reach: int | float | None = None,
     x: str = "feature 1",
     y: str = "feature 2",
     title: str | None = None,

@@ -252,7 +252,11 @@ def look_up(
         sheet.name(asked, sheet.cells(asked, left, 0.42, wide=cell, tall=tall))
         for x, title, role in (
             (left + len(query) * cell / 2, "keys", "key"),
-            (zero, "score = q·k", None),
+            (
+                zero,
+                "score = q·k" if temperature == 1 else f"q·k / {temperature:g}",
+                None,
+            ),
             (share_at, "weight", "weight"),
             (value_at + Dv * cell / 2, "values", "value"),
         ):

@@ -45,7 +45,7 @@ def heat_map(
     x: str = "key",
     y: str = "query",
     kind: Kind = "weights",
-    limits: tuple[float, float] | None = None,
+    limits: tuple[int | float, int | float] | None = None,
     mask: np.ndarray | None = None,
     digits: int = 2,
     label: str | None = None,
@@ -121,7 +121,9 @@ def heat_map(
 
 
 def _scale(
-    arrays: Collection[np.ndarray], kind: Kind, limits: tuple[float, float] | None
+    arrays: Collection[np.ndarray],
+    kind: Kind,
+    limits: tuple[int | float, int | float] | None,
 ) -> tuple[Colormap, float, float]:
     """Choose colours and ends: from zero up for weights, around zero for signed values."""
     finite = np.concatenate([array[np.isfinite(array)] for array in arrays])
@@ -194,7 +196,7 @@ def _finish_cells(
         side.set_visible(b=True)
         side.set_color(RULE)
     for i, j in np.argwhere(~np.isfinite(array)):
-        at.add_patch(_hatched(j, i))
+        at.add_patch(_hatched(int(j), int(i)))
     if (
         array.shape[1] > _MOST_NUMBERED
         or array.shape[0] > 2 * _MOST_NUMBERED
@@ -218,7 +220,7 @@ def _number(value: float, digits: int) -> str:
     return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
-def _hatched(column: float, row: float) -> Rectangle:
+def _hatched(column: int, row: int) -> Rectangle:
     return Rectangle(
         (column - 0.5, row - 0.5),
         1,

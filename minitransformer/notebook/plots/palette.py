@@ -38,7 +38,7 @@ QUIET = "#5B6670"  # secondary words; 4.5 to 1 on the card
 RULE = "#D5DADF"  # grid lines and frames: decoration, never meaning
 SHADE = "#F1F3F5"
 
-SERIES = ("#1F2933", "#A65E00", "#127C99", "#B3265E", "#5C6B00", "#7A7F87")
+SERIES = ("#1F2933", "#A65E00", "#127C99", "#B3265E", "#5C6B00", "#6B7178")
 DASHES = ("-", (0, (5, 2)), (0, (1.2, 1.6)), (0, (6, 2, 1.5, 2)), (0, (9, 3)), "-")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 

@@ -91,7 +91,7 @@ class Sheet:
         y: float,
         text: str,
         *,
-        size: float = 10,
+        size: int | float = 10,
         colour: str = INK,
         bold: bool = False,
         across: str = "center",

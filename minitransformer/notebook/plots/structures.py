@@ -544,11 +544,12 @@ def cache_steps(weights: np.ndarray, *, tokens: Sequence[str]) -> Figure:
     gap = 0.5
     cell = min(0.42, (WIDTH - beside - 2 * gap) / (2 * T))
     with lettering():
-        sheet = Sheet(beside + 2 * T * cell + gap + 0.3, 0.75 + T * cell + 0.62)
+        wide = max(T * cell, 2.1)  # the words above need as much
+        sheet = Sheet(beside + 2 * wide + gap + 0.1, 0.75 + T * cell + 0.62)
         for side, (title, cached) in enumerate(
             (("without a cache", False), ("with a cache", True))
         ):
-            left = beside + side * (T * cell + gap)
+            left = beside + side * (wide + gap)
             new = T if cached else T * (T + 1) // 2
             sheet.write(left, 0.18, title, bold=True, across="left")
             sheet.write(
