@@ -34,6 +34,7 @@ _HOMES = {
     ),
     "generation": ("generate", "sampling_probabilities", "stream_text", "write_text"),
     "checkpoint": ("Checkpoint", "CheckpointError", "load_model", "save_model"),
+    "shipped": ("TrainedModel", "shakespeare_model"),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -264,7 +264,7 @@ class CharTransformer(nn.Module):
             self.head = nn.Linear(width, vocab_size, bias=False)
             if tied_head:
                 self.head.weight = self.embedding.weight
-            self._draw_parameters(zero_init=zero_init)
+            draw_parameters(self, zero_init=zero_init)
 
     @classmethod
     def from_config(
@@ -401,23 +401,27 @@ class CharTransformer(nn.Module):
             x = x + self.positions(torch.arange(start, start + T))
         return x, None if caches else causal_mask(T)
 
-    @torch.no_grad()
-    def _draw_parameters(self, *, zero_init: bool) -> None:
-        """Draw first parameters whose outputs keep the spread of their inputs."""
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, std=(3 * module.in_features) ** -0.5)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-        for table in (self.head, self.embedding, self.positions):
-            if isinstance(table, nn.Linear | nn.Embedding):
-                nn.init.normal_(table.weight, std=0.02)
-        if zero_init:
-            for name, parameter in self.named_parameters():
-                if name.endswith(("attention.output.weight", "feed_forward.2.weight")):
-                    nn.init.zeros_(parameter)
-            if self.head.weight is not self.embedding.weight:
-                nn.init.zeros_(self.head.weight)
+
+@torch.no_grad()
+def draw_parameters(model: nn.Module, *, zero_init: bool = False) -> None:
+    """Draw first parameters whose outputs keep the spread of their inputs.
+
+    Embeddings and the head begin small, so that the first guesses are nearly even.
+    """
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Linear):
+            std = 0.02 if name == "head" else (3 * module.in_features) ** -0.5
+            nn.init.normal_(module.weight, std=std)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    for module in model.modules():  # last: a tied head begins as small as its embedding
+        if isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, std=0.02)
+    if zero_init:
+        written = ("attention.output.weight", "feed_forward.2.weight", "head.weight")
+        for name, parameter in model.named_parameters():
+            if name.endswith(written):
+                nn.init.zeros_(parameter)
 
 
 def make_norm(config: ModelConfig) -> Callable[[int], nn.Module]:
