@@ -190,6 +190,10 @@ class Mistake:
         """All ways to make it."""
         return (self.parts, *self.also)
 
+    def at(self, place: str, **changes: Any) -> "Mistake":
+        """Give the same mistake for another lesson."""
+        return replace(self, place=place, **changes)
+
 
 @dataclass(frozen=True)
 class Property:

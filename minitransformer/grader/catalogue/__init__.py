@@ -10,6 +10,7 @@ import importlib
 from minitransformer.grader.exercise import Exercise
 
 PAGES: dict[str, tuple[str, ...]] = {
+    "t01_similarity": ("dot_products", "cosine_similarity", "most_similar"),
     "t02_soft_lookup": ("softmax", "soft_lookup", "entropy"),
     "t03_self_attention": (
         "attention_scores",
@@ -17,6 +18,13 @@ PAGES: dict[str, tuple[str, ...]] = {
         "self_attention",
         "softmax_backward",
         "attention_backward",
+    ),
+    "t04_masks": (
+        "causal_mask",
+        "padding_mask",
+        "masked_softmax",
+        "masked_attention",
+        "detects_future_leak",
     ),
     "t09_character_model": (
         "encode",

@@ -1,7 +1,6 @@
 """Topic 02: softmax, the soft look-up, and how soft it is."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -91,12 +90,7 @@ SOFTMAX = Exercise(
     draw_cases=softmax_cases,
     oracle=softmax,
     mistakes=(
-        replace(
-            NO_SHIFT,
-            question="What is np.exp(800.0)? What do the weights of a row lose if the "
-            "same number is taken away from all its scores?",
-            place=THOUSAND,
-        ),
+        NO_SHIFT.at(THOUSAND),
         Mistake(
             "shift_global",
             {"shift": lambda scores, axis: scores - scores.max()},
@@ -275,7 +269,7 @@ SOFT_LOOKUP = Exercise(
     draw_cases=lookup_cases,
     oracle=soft_lookup,
     mistakes=(
-        replace(NO_SHIFT, place=THOUSAND),
+        NO_SHIFT.at(THOUSAND),
         Mistake(
             "keys_as_values",
             {"mixed": lambda keys, values: keys},
@@ -283,21 +277,32 @@ SOFT_LOOKUP = Exercise(
             "You look a word up by its key. What do you want to read then?",
             SOFTER,
         ),
-        replace(NO_SOFTMAX, parts={"normalise": scores_themselves}, place=SHARES),
+        NO_SOFTMAX.at(
+            SHARES, parts={"normalise": scores_themselves, "shift": below_largest}
+        ),
         Mistake(
             "argmax",
-            {"normalise": one_hot_of_largest},
+            {
+                "normalise": one_hot_of_largest,
+                "scale": lambda scores, keys: scores,
+                "heat": np.divide,
+                "shift": below_largest,
+            },
             "Only the best key's value comes back.",
             "What should come back when two keys fit equally well?",
             SOFTER,
         ),
         Mistake(
             "by_distance",
-            {"score": minus_distance},
+            {"score": minus_distance, "shift": below_largest},
             "Keys are scored by their distance, not by their dot product.",
             "Make one key twice as long. Should its score not double?",
             SOFTER,
-            also=({"score": lambda q, k: -((k - q) ** 2).sum(axis=-1)},),
+            also=(
+                {"score": lambda q, k: -((k - q) ** 2).sum(axis=-1)},
+                {"score": minus_distance, "shift": unshifted},
+                {"score": lambda q, k: np.linalg.norm(k - q, axis=-1)},
+            ),
         ),
         Mistake(
             "scaled",

@@ -210,8 +210,8 @@ ATTENTION = Exercise(
         CAUSAL,
         KEYS_AS_VALUES,
         SWAPPED,
-        replace(
-            REVERSED_AXES,
+        REVERSED_AXES.at(
+            EVERYBODY_ASKS,
             question="For one sentence it works. What is the shape of `k.T` for k of "
             "shape (2, 5, 4)? Which two axes should change places?",
         ),

@@ -1,7 +1,6 @@
 """Topic 09: characters, windows, loss, sampling, a training step, and the model."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -348,16 +347,15 @@ NEXT_CHARACTER_LOSS = Exercise(
     draw_cases=loss_cases,
     oracle=next_character_loss,
     mistakes=(
-        replace(
-            NO_SHIFT,
+        NO_SHIFT.at(
+            LOSS,
             question="What is np.exp(1000.0), and the logarithm of that? What does the "
             "loss lose if the same number is taken away from all logits of a place?",
-            place=LOSS,
             also=({"shift": unshifted, "logarithm": logarithm_of_softmax},),
         ),
         Mistake(
             "log_of_softmax",
-            {"logarithm": logarithm_of_softmax},
+            {"logarithm": logarithm_of_softmax, "shift": below_largest},
             "The logarithm is taken of finished weights, which may have become 0.",
             "What is the weight of a character 1,000 below the best, and its logarithm? "
             "Can you write ln of a quotient as a difference before taking powers?",
@@ -404,7 +402,7 @@ NEXT_CHARACTER_LOSS = Exercise(
         ),
         Mistake(
             "double_softmax",
-            {"before": softmax},
+            {"before": softmax, "shift": below_largest, "logarithm": log_softmax},
             "A softmax is taken of what has already been through one.",
             "How small can your loss get for a model that is right and quite sure?",
             LOSS,
@@ -603,7 +601,7 @@ SAMPLING_PROBABILITIES = Exercise(
     draw_cases=sampling_cases,
     oracle=sampling_probabilities,
     mistakes=(
-        replace(NO_SHIFT, place=SAMPLING),
+        NO_SHIFT.at(SAMPLING),
         Mistake(
             "temperature_multiplies",
             {"heat": np.multiply},
