@@ -130,12 +130,43 @@ def _grade(chosen: argparse.Namespace) -> int:
         raise UserError(f"{error.filename or chosen.out}: {error.strerror}") from error
 
 
+def _doctor(_chosen: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from minitransformer.course import doctor
+
+    console, fine = Console(), True
+    for title, look in doctor.SECTIONS.items():
+        table = Table(title=title, title_justify="left", show_header=False)
+        for _ in ("mark", "what"):
+            table.add_column()
+        table.add_column(overflow="fold")  # no path is cut
+        for finding in look():
+            mark = "[red]![/red]" if finding.mend else "[green]✓[/green]"
+            told = (
+                f"{finding.found}\n→ {finding.mend}" if finding.mend else finding.found
+            )
+            table.add_row(mark, Text(finding.what), Text(told))
+            fine = fine and not finding.mend
+        console.print(table)
+    console.print("All is well." if fine else "→ names what to do about each '!'.")
+    return 0 if fine else 1
+
+
 COMMANDS: tuple[Command, ...] = (
     Command(
         name="lab",
         summary="create or update your folder, and open JupyterLab there",
         describe=_describe_lab,
         run=_lab,
+    ),
+    Command(
+        name="doctor",
+        summary="look whether everything is there, and what mends what is not",
+        describe=lambda _: None,
+        run=_doctor,
     ),
     Command(
         name="grade",

