@@ -267,3 +267,62 @@ def test_an_unknown_word_is_a_usage_error(toy):
     run = toy.start("tset")
     assert run.returncode == 2
     assert "invalid choice: 'tset'" in run.stderr
+
+
+# ------------------------------------------------------------------------ test, build
+@pytest.fixture
+def called(start, monkeypatch):
+    """Note what is called in the foreground, and let it end as the test wishes."""
+    calls, fails = [], set()
+
+    def call(*command, **_):
+        words = " ".join(str(word) for word in command[1:]) or Path(command[0]).stem
+        calls.append(words)
+        return 3 if words in fails else 0
+
+    monkeypatch.setattr(start, "set_up", lambda **_: None)
+    monkeypatch.setattr(start, "call", call)
+
+    def run(*words, failing=()):
+        fails.update(failing)
+        monkeypatch.setattr(sys, "argv", ["start.py", *words])
+        return start.main(), calls
+
+    return run
+
+
+CHECKS = [
+    "-m ruff check",
+    "-m ruff format --check",
+    "-m basedpyright",
+    "lint-imports",
+    "-m tools.build --check",
+]
+
+
+def test_all_checks_run_and_pytest_comes_last(called):
+    assert called("test") == (0, [*CHECKS, "-m pytest"])
+
+
+@pytest.mark.parametrize("check", [*CHECKS, "-m pytest"])
+def test_whatever_fails_the_rest_runs_too_and_the_status_tells(called, check):
+    status, calls = called("test", failing=[check])
+    assert status != 0
+    assert calls == [*CHECKS, "-m pytest"]
+
+
+def test_the_quick_look_runs_tests_that_exist(called):
+    status, (call,) = called("test", "--quick")
+    assert status == 0
+    places = [word.split("::")[0] for word in call.split() if word.startswith("tests/")]
+    assert len(places) == 3
+    assert all((ROOT / place).exists() for place in places)
+
+
+def test_building_goes_to_the_builder(called):
+    assert called("build", "03", "09") == (0, ["-m tools.build 03 09"])
+
+
+def test_ci_runs_the_test_command_and_nothing_else_of_ours():
+    lines = (ROOT / ".ci/run").read_text("utf-8").splitlines()
+    assert lines[-1] == "exec python3 start.py test"
