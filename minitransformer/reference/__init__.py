@@ -6,6 +6,7 @@ features; H heads of width D; queries at axis -2, features at axis -1. A mask is
 where a query may look; a row that may look nowhere gets zeros.
 """
 
+from minitransformer.reference.activations import gelu, relu, squared_relu
 from minitransformer.reference.attention import (
     attention,
     attention_backward,
@@ -30,6 +31,8 @@ from minitransformer.reference.efficient import (
     sliding_window_attention,
     tiled_attention,
 )
+from minitransformer.reference.forward import forward
+from minitransformer.reference.generation import generate
 from minitransformer.reference.heads import (
     head_importance,
     induction_score,
@@ -85,6 +88,9 @@ __all__ = [
     "encode",
     "entropy",
     "feed_forward",
+    "forward",
+    "gelu",
+    "generate",
     "greedy_decode",
     "grouped_query_attention",
     "head_importance",
@@ -104,6 +110,7 @@ __all__ = [
     "path_length",
     "pre_norm_block",
     "recurrent_states",
+    "relu",
     "rms_norm",
     "rotary",
     "sampling_probabilities",
@@ -115,5 +122,6 @@ __all__ = [
     "softmax",
     "softmax_backward",
     "split_heads",
+    "squared_relu",
     "tiled_attention",
 ]

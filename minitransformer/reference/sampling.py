@@ -3,23 +3,23 @@
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float, Real
+from jaxtyping import Float, Int, Real
 
 from minitransformer.reference.inputs import as_float
 from minitransformer.reference.softmax import softmax
 
 
 def sampling_probabilities(
-    logits: Real[np.ndarray, " V"],
+    logits: Real[np.ndarray, "*batch V"],
     temperature: float = 1.0,
     top_k: int | None = None,
     top_p: float | None = None,
-) -> Float[np.ndarray, " V"]:
+) -> Float[np.ndarray, "*batch V"]:
     """Say how likely each character is to be drawn next.
 
     Parameters
     ----------
-    logits : ndarray of shape (V,)
+    logits : ndarray of shape (..., V)
         Scores for each character, before softmax.
     temperature : float
         The logits are divided by it: below 1 the likely gets likelier, above 1 all come
@@ -32,8 +32,8 @@ def sampling_probabilities(
 
     Returns
     -------
-    ndarray of shape (V,)
-        Probabilities; one in sum.
+    ndarray of shape (..., V)
+        Probabilities; each row sums to one.
 
     Raises
     ------
@@ -55,19 +55,22 @@ def sampling_probabilities(
     """
     check_sampling(temperature, top_k, top_p)
     logits = as_float(logits)
-    order = np.argsort(-logits, kind="stable")  # (V,), most likely first
     if temperature == 0.0:
-        return (np.arange(len(logits)) == order[0]).astype(logits.dtype)
-    ranked = softmax((logits[order] - logits[order[0]]) / temperature)
+        best = logits.argmax(axis=-1, keepdims=True)  # (..., 1)
+        return (np.arange(logits.shape[-1]) == best).astype(logits.dtype)
+    probabilities = softmax((logits - logits.max(axis=-1, keepdims=True)) / temperature)
+    if top_k is None and top_p is None:
+        return probabilities
+    order = np.argsort(-probabilities, axis=-1, kind="stable")  # most likely first
+    falling = np.take_along_axis(probabilities, order, axis=-1)  # (..., V)
     if top_k is not None:
-        ranked[top_k:] = 0.0
+        falling[..., top_k:] = 0.0
     if top_p is not None:
-        running = np.cumsum(ranked, dtype=np.float64)
-        before = running - ranked  # what the better ones have together
-        ranked[before >= top_p * running[-1]] = 0.0
-    probabilities = np.empty_like(ranked)
-    probabilities[order] = ranked / ranked.sum()
-    return probabilities
+        running = falling.cumsum(axis=-1, dtype=np.float64)
+        before = running - falling  # what the better ones have together
+        falling[before >= top_p * running[..., -1:]] = 0.0
+    np.put_along_axis(probabilities, order, falling, axis=-1)
+    return probabilities / probabilities.sum(axis=-1, keepdims=True)
 
 
 def check_sampling(temperature: float, top_k: int | None, top_p: float | None) -> None:
@@ -88,28 +91,31 @@ def check_sampling(temperature: float, top_k: int | None, top_p: float | None) -
         raise ValueError(f"top_p must be above 0 and at most 1; got {top_p}")
 
 
-def draw(probabilities: Real[np.ndarray, " V"], rng: np.random.Generator) -> int:
-    """Draw one id.
+def draw(
+    probabilities: Real[np.ndarray, "*batch V"], rng: np.random.Generator
+) -> Int[np.ndarray | np.generic, "*batch"]:
+    """Draw one id from each row.
 
     Parameters
     ----------
-    probabilities : ndarray of shape (V,)
+    probabilities : ndarray of shape (..., V)
         How likely each id is.
     rng : numpy.random.Generator
-        Where the randomness comes from; one number is taken.
+        Where the randomness comes from; one number is taken for each row.
 
     Returns
     -------
-    int
-        The id in whose stretch of the running sum a uniform number falls.
+    ndarray of int, of shape (...), or a number for a single row
+        The ids in whose stretch of the running sum a uniform number falls.
 
     Examples
     --------
-    >>> draw(np.array([0.0, 1.0, 0.0]), np.random.default_rng(0))
-    1
+    >>> draw(np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]), np.random.default_rng(0))
+    array([1, 2])
     """
-    running = np.cumsum(probabilities)
-    return int(np.searchsorted(running, rng.random() * running[-1], side="right"))
+    running = np.cumsum(probabilities, axis=-1, dtype=np.float64)  # (..., V)
+    uniform = rng.random(running.shape[:-1])[..., None] * running[..., -1:]  # (..., 1)
+    return (running <= uniform).sum(axis=-1)
 
 
 def greedy_decode(
