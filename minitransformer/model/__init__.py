@@ -20,7 +20,7 @@ _HOMES = {
         "use_attention",
     ),
     "transformer": ("Block", "CharTransformer", "drawing_from", "make_feed_forward"),
-    "optimizer": ("Muon", "make_optimizer"),
+    "optimizer": ("AdamW", "Muon", "make_optimizer"),
     "machine": ("MachinePlan", "plan_for_this_machine"),
     "training": (
         "NextCharacterTask",

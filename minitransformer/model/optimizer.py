@@ -1,8 +1,11 @@
-"""Muon for the matrices of the blocks, AdamW for everything else."""
+"""Muon for the matrices of the blocks, AdamW for everything else.
+
+Both are written out here, without torch.optim: its first use in a process loads torch's
+compiler, which takes as long as loading torch itself.
+"""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 import torch
 from jaxtyping import Float
@@ -31,20 +34,18 @@ def orthogonalised(
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(steps):
         square = x @ x.mT  # (N, rows, rows)
-        x = torch.baddbmm(
-            x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a
-        )
+        x = a * x + (b * square + c * square @ square) @ x
     return x.mT if tall else x
 
 
-class Muon(torch.optim.Optimizer):
+class Muon:
     """Momentum, orthogonalised: each step turns all directions of a matrix alike.
 
     Parameters
     ----------
     parameters : iterable of matrices
         Those of the blocks; embeddings and heads are AdamW's.
-    lr : float
+    rate : float
         The learning rate: the size of a step in every direction of a square matrix.
     momentum : float
         How much of the running gradient is kept at each step.
@@ -60,74 +61,117 @@ class Muon(torch.optim.Optimizer):
     def __init__(
         self,
         parameters: Iterable[Tensor],
-        lr: float = 0.02,
+        *,
+        rate: float = 0.02,
         momentum: float = 0.95,
         weight_decay: float = 0.0,
     ) -> None:
-        settings = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
-        super().__init__(parameters, settings)
+        self.parameters = list(parameters)
+        self.rate = rate
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.kept = {"running": [torch.zeros_like(x) for x in self.parameters]}
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # pyright: ignore[reportIncompatibleMethodOverride] - torch declares two overloads
+    def step(self) -> None:
         """Take one step against the gradients."""
-        loss = closure() if closure else None
-        for group in self.param_groups:
-            by_shape: dict[torch.Size, list[Tensor]] = defaultdict(list)
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    by_shape[parameter.shape].append(parameter)
-            for stack in by_shape.values():
-                self._step_stack(stack, group)
-        return loss
+        stacks: dict[torch.Size, list[int]] = defaultdict(list)
+        for place, parameter in enumerate(self.parameters):
+            if parameter.grad is not None:
+                stacks[parameter.shape].append(place)
+        for places in stacks.values():
+            self._step_stack(places)
 
-    def _step_stack(self, stack: list[Tensor], group: dict[str, Any]) -> None:
+    def _step_stack(self, places: list[int]) -> None:
         """Step all matrices of one shape together."""
-        gradients = [
-            parameter.grad for parameter in stack if parameter.grad is not None
-        ]
-        for parameter in stack:
-            if "running" not in self.state[parameter]:
-                self.state[parameter]["running"] = torch.zeros_like(parameter)
-        running = [self.state[parameter]["running"] for parameter in stack]
-        keep = group["momentum"]
-        gradient = torch.stack(gradients)  # (N, rows, columns)
-        average = torch.stack(running).lerp(gradient, 1 - keep)
-        for kept, new in zip(running, average, strict=True):
-            kept.copy_(new)
-        turns = orthogonalised(gradient.lerp(average, keep))  # Nesterov's look ahead
-        rows, columns = stack[0].shape
-        lr = group["lr"] * max(1, rows / columns) ** 0.5
-        for parameter, turn in zip(stack, turns, strict=True):
-            parameter.mul_(1 - group["lr"] * group["weight_decay"])
-            parameter.add_(turn, alpha=-lr)
+        matrices = [self.parameters[place] for place in places]
+        kept = [self.kept["running"][place] for place in places]
+        gradients = torch.stack([x.grad for x in matrices if x.grad is not None])
+        running = torch.stack(kept).lerp(gradients, 1 - self.momentum)
+        turns = orthogonalised(gradients.lerp(running, self.momentum))  # Nesterov's
+        rows, columns = matrices[0].shape
+        size = self.rate * max(1, rows / columns) ** 0.5
+        for matrix, old, new, turn in zip(matrices, kept, running, turns, strict=True):
+            old.copy_(new)
+            matrix.mul_(1 - self.rate * self.weight_decay).add_(turn, alpha=-size)
+
+
+class AdamW:
+    """Each number steps by its mean gradient over the root of its mean square.
+
+    Parameters
+    ----------
+    parameters : iterable of tensors
+        What to step. Only matrices are pulled towards zero.
+    rate : float
+        The learning rate: about the size of a step of each number.
+    betas : pair of float
+        How much of the mean, and of the mean square, is kept at each step.
+    weight_decay : float
+        Pull towards zero, per step and unit of learning rate.
+
+    Notes
+    -----
+    Kingma and Ba (2015), "Adam", algorithm 1; the pull apart from the gradient is that
+    of Loshchilov and Hutter (2019), "Decoupled weight decay regularization".
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        *,
+        rate: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.99),
+        weight_decay: float = 0.0,
+    ) -> None:
+        self.parameters = list(parameters)
+        self.rate = rate
+        self.betas = betas
+        self.weight_decay = weight_decay
+        self.steps = 0
+        self.kept = {
+            name: [torch.zeros_like(x) for x in self.parameters]
+            for name in ("mean", "square")
+        }
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Take one step against the gradients."""
+        self.steps += 1
+        first, second = self.betas
+        grown = 1 - first**self.steps, 1 - second**self.steps  # both began at zero
+        for x, mean, square in zip(self.parameters, *self.kept.values(), strict=True):
+            if x.grad is None:
+                continue
+            mean.lerp_(x.grad, 1 - first)
+            square.mul_(second).addcmul_(x.grad, x.grad, value=1 - second)
+            root = (square / grown[1]).sqrt_().add_(1e-8)
+            if x.ndim > 1:
+                x.mul_(1 - self.rate * self.weight_decay)
+            x.addcdiv_(mean, root, value=-self.rate / grown[0])
 
 
 class OptimizerPair:
     """Two optimizers that step as one."""
 
-    def __init__(self, *optimizers: torch.optim.Optimizer) -> None:
-        self.optimizers = optimizers
-        self.base_rates = [group["lr"] for group in self.param_groups]
-
-    @property
-    def param_groups(self) -> list[dict[str, Any]]:
-        """The groups of both."""
-        return [group for one in self.optimizers for group in one.param_groups]
+    def __init__(self, muon: Muon, adamw: AdamW) -> None:
+        self.muon = muon
+        self.adamw = adamw
+        self.highest = (muon.rate, adamw.rate)
 
     def zero_grad(self) -> None:
-        """Forget the gradients of both."""
-        for one in self.optimizers:
-            one.zero_grad(set_to_none=True)
+        """Forget all gradients."""
+        for parameter in self.muon.parameters + self.adamw.parameters:
+            parameter.grad = None
 
     def step(self) -> None:
         """Step both."""
-        for one in self.optimizers:
-            one.step()
+        self.muon.step()
+        self.adamw.step()
 
     def scale_rates(self, share: float) -> None:
-        """Set every learning rate to this share of its highest."""
-        for group, base in zip(self.param_groups, self.base_rates, strict=True):
-            group["lr"] = base * share
+        """Set both learning rates to this share of their highest."""
+        self.muon.rate, self.adamw.rate = (share * rate for rate in self.highest)
 
 
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> OptimizerPair:
@@ -136,31 +180,11 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> OptimizerPair:
     Matrices inside blocks go to Muon, unless the settings say AdamW for all; embeddings,
     the head, gains and biases go to AdamW.
     """
-    matrices, others, plain = [], [], []
+    matrices, others = [], []
     for name, parameter in model.named_parameters():
-        if "blocks" in name and parameter.ndim == 2:
-            matrices.append(parameter)
-        elif parameter.ndim == 2:
-            others.append(parameter)
-        else:
-            plain.append(parameter)
-    pair: list[torch.optim.Optimizer] = []
-    if config.optimizer == "muon" and matrices:
-        pair.append(
-            Muon(matrices, lr=config.muon_rate, weight_decay=config.weight_decay)
-        )
-    else:
-        others = matrices + others
-    groups = [
-        {"params": others, "weight_decay": config.weight_decay},
-        {"params": plain, "weight_decay": 0.0},
-    ]
-    pair.append(
-        torch.optim.AdamW(
-            [group for group in groups if group["params"]],
-            lr=config.learning_rate,
-            betas=(0.9, 0.99),
-            fused=True,
-        )
+        turned = config.optimizer == "muon" and "blocks" in name and parameter.ndim == 2
+        (matrices if turned else others).append(parameter)
+    return OptimizerPair(
+        Muon(matrices, rate=config.muon_rate, weight_decay=config.weight_decay),
+        AdamW(others, rate=config.learning_rate, weight_decay=config.weight_decay),
     )
-    return OptimizerPair(*pair)

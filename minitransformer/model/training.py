@@ -287,16 +287,13 @@ class Trainer:
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, int | float]]:
         """Give all that going on exactly from here needs, as tensors and as numbers."""
-        names = {parameter: name for name, parameter in self.model.named_parameters()}
         tensors = {"generator": self.generator.get_state()}
-        for parameter, name in names.items():
+        for name, parameter in self.model.named_parameters():
             tensors[f"model.{name}"] = parameter.detach()
         for name, best in self.best.items():
             tensors[f"best.{name}"] = best
-        for number, optimizer in enumerate(self.optimizer.optimizers):
-            for parameter, name in names.items():
-                for key, value in optimizer.state.get(parameter, {}).items():
-                    tensors[f"optimizer.{number}.{key}.{name}"] = value
+        for name, kept in self._kept_by_optimizers():
+            tensors[f"optimizer.{name}"] = kept
         return tensors, {name: getattr(self, name) for name in RESUMED}
 
     def restore(
@@ -309,22 +306,31 @@ class Trainer:
         ValueError
             If the state belongs to another model or optimizer.
         """
-        parameters = dict(self.model.named_parameters())
-        self.generator.set_state(tensors["generator"])
+        here = {f"model.{name}": x for name, x in self.model.named_parameters()}
+        here |= {f"optimizer.{name}": x for name, x in self._kept_by_optimizers()}
         with torch.no_grad():
-            for name, parameter in parameters.items():
+            for name, place in here.items():
                 need(
-                    f"model.{name}" in tensors,
+                    name in tensors,
                     f"the state must hold {name}; it belongs to another model",
                 )
-                parameter.copy_(tensors[f"model.{name}"])
-        self.best = _part(tensors, "best.")
-        for number, optimizer in enumerate(self.optimizer.optimizers):
-            for key, value in _part(tensors, f"optimizer.{number}.").items():
-                kind, _, name = key.partition(".")
-                optimizer.state[parameters[name]][kind] = value.clone()
+                place.copy_(tensors[name])
+        self.generator.set_state(tensors["generator"])
+        self.best = {
+            name.removeprefix("best."): value.clone()
+            for name, value in tensors.items()
+            if name.startswith("best.")
+        }
         for name in RESUMED:
             setattr(self, name, numbers[name])
+        self.optimizer.adamw.steps = self.step
+
+    def _kept_by_optimizers(self) -> Iterator[tuple[str, Tensor]]:
+        """Name everything that the optimizers keep from step to step."""
+        for optimizer in (self.optimizer.muon, self.optimizer.adamw):
+            for kind, tensors in optimizer.kept.items():
+                for place, tensor in enumerate(tensors):
+                    yield f"{kind}.{place}", tensor
 
     def _take_step(self) -> tuple[float, float]:
         """Step once; give the loss and the share of the highest learning rate."""
@@ -406,15 +412,6 @@ def train(
         window_length=config.window_length,
     )
     return Trainer(model, task, config, generator=generator).run()
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Give the tensors whose name begins with the prefix, by the rest of the name."""
-    return {
-        name.removeprefix(prefix): value
-        for name, value in tensors.items()
-        if name.startswith(prefix)
-    }
 
 
 @contextmanager

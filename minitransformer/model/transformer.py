@@ -190,7 +190,7 @@ def drawing_from(generator: torch.Generator | None) -> Iterator[None]:
     if generator is not None:
         seed = int(torch.randint(2**62, (), generator=generator))
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         yield
 
 

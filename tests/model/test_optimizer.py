@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from minitransformer.model.config import TrainingConfig
-from minitransformer.model.optimizer import Muon, make_optimizer, orthogonalised
+from minitransformer.model.optimizer import AdamW, Muon, make_optimizer, orthogonalised
 from minitransformer.model.transformer import CharTransformer
 
 
@@ -38,7 +38,7 @@ def test_stacking_changes_nothing():
 
 def test_muon_steps_against_the_gradient_by_about_its_rate():
     matrix = torch.nn.Parameter(torch.zeros(4, 4))
-    optimizer = Muon([matrix], lr=0.1)
+    optimizer = Muon([matrix], rate=0.1)
     matrix.grad = torch.eye(4)
     optimizer.step()
     assert torch.linalg.svdvals(matrix.detach()).max() == pytest.approx(0.1, rel=0.3)
@@ -47,12 +47,32 @@ def test_muon_steps_against_the_gradient_by_about_its_rate():
 
 def test_matrices_of_the_blocks_go_to_muon_and_the_rest_to_adamw():
     model = CharTransformer(11, 8, 12, 3, 2)
-    muon, adamw = make_optimizer(
-        model, TrainingConfig(steps=1, optimizer="muon")
-    ).optimizers
-    sizes = [sum(len(g["params"]) for g in x.param_groups) for x in (muon, adamw)]
-    assert sizes[0] == 2 * 6  # q, k, v, output and two maps, in two blocks
-    assert sum(sizes) == len(list(model.parameters()))
+    pair = make_optimizer(model, TrainingConfig(steps=1, optimizer="muon"))
+    assert len(pair.muon.parameters) == 2 * 6  # q, k, v, output, two maps; two blocks
+    both = pair.muon.parameters + pair.adamw.parameters
+    assert {id(x) for x in both} == {id(x) for x in model.parameters()}
+
+
+def test_adamw_steps_as_that_of_torch():
+    ours, theirs = (torch.nn.Parameter(draw(3, 4)) for _ in range(2))
+    mine = AdamW([ours], rate=0.01, weight_decay=0.1)
+    its = torch.optim.AdamW([theirs], lr=0.01, betas=(0.9, 0.99), weight_decay=0.1)
+    for seed in range(5):
+        ours.grad = theirs.grad = draw(3, 4, seed=seed)
+        mine.step()
+        its.step()
+    assert torch.allclose(ours, theirs, rtol=0, atol=1e-6)
+
+
+def test_only_matrices_are_pulled_towards_zero():
+    matrix, gain = (
+        torch.nn.Parameter(torch.ones(2, 2)),
+        torch.nn.Parameter(torch.ones(2)),
+    )
+    matrix.grad, gain.grad = torch.zeros(2, 2), torch.zeros(2)
+    AdamW([matrix, gain], rate=0.1, weight_decay=0.5).step()
+    assert torch.allclose(matrix, torch.tensor(0.95))
+    assert torch.equal(gain, torch.ones(2))
 
 
 def test_rates_are_set_as_a_share_of_the_highest():
@@ -62,4 +82,4 @@ def test_rates_are_set_as_a_share_of_the_highest():
     )
     pair.scale_rates(0.5)
     pair.scale_rates(0.25)
-    assert {group["lr"] for group in pair.param_groups} == {0.005, 0.0025}
+    assert (pair.muon.rate, pair.adamw.rate) == (0.005, 0.0025)

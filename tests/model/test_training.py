@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from minitransformer.model.config import TrainingConfig
+from minitransformer.model.optimizer import make_optimizer
 from minitransformer.model.training import (
     NextCharacterTask,
     Trainer,
@@ -60,7 +61,7 @@ def test_the_loss_is_exact_for_huge_scores():
 
 def test_a_training_step_gives_the_loss_from_before_it_and_goes_downhill():
     model = make_model()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer = make_optimizer(model, TrainingConfig(steps=5))
     inputs, targets = torch.tensor([[0, 1, 2]]), torch.tensor([[1, 2, 3]])
     expected = next_character_loss(model(inputs), targets).item()
     losses = [training_step(model, inputs, targets, optimizer) for _ in range(5)]
@@ -144,7 +145,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one(optimizer):
 def test_a_state_of_another_model_is_refused():
     tensors, numbers = make_trainer().state()
     del tensors["model.head.weight"]
-    with pytest.raises(ValueError, match=r"must hold head\.weight"):
+    with pytest.raises(ValueError, match=r"must hold model\.head\.weight"):
         make_trainer().restore(tensors, numbers)
 
 

@@ -7,6 +7,7 @@ from torch import nn
 
 from minitransformer.model.attention import causal_mask
 from minitransformer.model.config import ModelConfig
+from minitransformer.model.optimizer import AdamW
 from minitransformer.model.training import next_character_loss
 from minitransformer.model.transformer import Block, CharTransformer, drawing_from
 
@@ -93,9 +94,9 @@ def test_without_positions_the_last_place_reads_a_set():
 def test_one_batch_can_be_learned_by_heart():
     model = make().float()
     ids = draw_ids(4, 9)
-    optimizer = torch.optim.Adam(model.parameters(), lr=2e-2)
+    optimizer = AdamW(model.parameters(), rate=2e-2)
     for _ in range(80):
-        optimizer.zero_grad()
+        model.zero_grad()
         loss = next_character_loss(model(ids[:, :-1]), ids[:, 1:])
         loss.backward()
         optimizer.step()
