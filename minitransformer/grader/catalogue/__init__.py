@@ -26,6 +26,19 @@ PAGES: dict[str, tuple[str, ...]] = {
         "masked_attention",
         "detects_future_leak",
     ),
+    "t05_positions": (
+        "sinusoidal_positions",
+        "rotary",
+        "alibi_bias",
+        "is_permutation_equivariant",
+    ),
+    "t06_multi_head": (
+        "split_heads",
+        "merge_heads",
+        "multi_head_attention",
+        "MultiHeadAttention",
+        "detects_scrambled_heads",
+    ),
     "t09_character_model": (
         "encode",
         "decode",
@@ -35,6 +48,17 @@ PAGES: dict[str, tuple[str, ...]] = {
         "training_step",
         "CharTransformer",
     ),
+    "t10_recurrence": ("recurrent_states", "path_length"),
+    "t11_long_sequences": (
+        "attention_bytes",
+        "sliding_window_mask",
+        "online_softmax_attention",
+        "linear_attention",
+        "grouped_query_attention",
+        "cached_attention",
+        "detects_stale_cache",
+    ),
+    "t12_inside_the_model": ("induction_score", "head_importance"),
 }
 
 

@@ -342,8 +342,8 @@ MASKED_ATTENTION = Exercise(
     oracle=masked_attention,
     mistakes=(
         *MASK_MISTAKES,
-        NO_SCALE,
-        SCALE_BY_WIDTH,
+        NO_SCALE.at(MASK_GOES),
+        SCALE_BY_WIDTH.at(MASK_GOES),
         WRONG_AXIS.at(MASK_GOES),
         Mistake(
             "mask_transposed",

@@ -23,7 +23,11 @@ from minitransformer.grader.exercise import (
 )
 
 TOPIC = "09_character_model"
-ALPHABET, WINDOWS, LOSS, SAMPLING, STEP, MODEL = [""] * 6
+ALPHABET = WINDOWS = "How does a text become numbers?"
+LOSS = "How surprised is a guesser?"
+SAMPLING = "Which character to write?"
+STEP = "Does it learn?"
+MODEL = "What is inside the model?"
 
 
 # ---------------------------------------------------------------- encode
