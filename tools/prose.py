@@ -102,7 +102,9 @@ def unfounded(page: Page, kept: NotebookNode) -> list[Told]:
     `page` is what the sources build, `kept` the same page with its outputs.
     """
     found = [_Section()]
-    for source, cell in zip(page.cells, kept.cells, strict=True):
+    for source, cell in zip(page.cells, kept.cells, strict=False):
+        if source.text != cell.source:
+            raise source.error(f"{page.name} is older than this: build it first")
         if cell.cell_type == "markdown":
             for place, (offset, part) in enumerate(_parts(source.text)):
                 if place:

@@ -10,6 +10,8 @@ from rich.console import Console
 from tools.build import Places, build
 from tools.source import SourceCell
 
+collect_ignore = ["sample"]  # pages, not modules: collecting would run them
+
 SAMPLE = Path(__file__).parent / "sample"
 
 

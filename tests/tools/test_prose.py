@@ -115,6 +115,14 @@ def test_a_number_from_elsewhere_wants_its_reason(listed):
         listed("98 %\n\n<!-- numbers: 98 -->")
 
 
+def test_a_page_that_is_older_than_its_source_is_refused(source_cell):
+    old = new_notebook(cells=[new_markdown_cell("It is 0.25.")])
+    cell = source_cell("It is 0.5.")
+    page = Page(topic="t", kind="lesson", source=cell.path, notebook=old, cells=[cell])
+    with pytest.raises(SourceError, match="lessons/t is older than this"):
+        unfounded(page, old)
+
+
 def test_the_words_of_a_picture_are_text(listed):
     code = 'show(figure, alt="It falls from 4.17 "\n    f"to {low:.2f}.")'
     assert listed((code, "")) == ["4.17"]
