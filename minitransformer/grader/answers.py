@@ -374,7 +374,7 @@ def finished_uses(
         Names in `minitransformer.reference` that this exercise may not use.
     """
     found = {}
-    for dotted, piece, line in slicing.dotted_names(answer.pieces):
+    for dotted, piece, line in slicing.dotted_names(answer.pieces, answer.name):
         ours = (
             dotted.startswith("minitransformer.") and dotted.split(".")[-1] in refused
         )

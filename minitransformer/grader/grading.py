@@ -10,7 +10,12 @@ from minitransformer.grader import answers, card, catalogue
 from minitransformer.grader.answers import Document, UnreadableError
 from minitransformer.grader.diagnosis import Verdict, judge
 from minitransformer.grader.exercise import TOPICS, Exercise
-from minitransformer.grader.isolated import Clock, Isolated, view_of
+from minitransformer.grader.isolated import (
+    Clock,
+    Isolated,
+    topics_by_exercise,
+    view_of,
+)
 from minitransformer.grader.reports.model import (
     ExerciseReport,
     SubmissionReport,
@@ -79,12 +84,14 @@ class Grader:
     def _expected(self, documents: Sequence[Document]) -> list[Exercise]:
         """Choose the exercises: of fixed topics, or of what was handed in."""
         topics = self.settings.topics
-        if topics:
-            return [one for one in catalogue.exercises() if one.topic[:2] in topics]
         wanted = set()
         for document in documents:
             wanted |= _asked_by(document)
-        return [one for one in catalogue.exercises() if one.id in wanted]
+        return [
+            catalogue.exercise(name)
+            for name, topic in topics_by_exercise().items()
+            if (topic[:2] in topics if topics else name in wanted)
+        ]
 
 
 def _read(submission: Submission) -> tuple[list[Document], list[str]]:
@@ -107,7 +114,7 @@ def _dropped(documents: Sequence[Document]) -> list[str]:
 
 def _asked_by(document: Document) -> set[str]:
     """Name the exercises that a file is about: whole topics for a notebook."""
-    known = {one.id: one.topic for one in catalogue.exercises()}
+    known = topics_by_exercise()
     defined = answers.defined_in(document) & known.keys()
     if not document.is_notebook:
         return defined

@@ -105,8 +105,9 @@ def _piece(node: ast.stmt, source: str, lines: list[str], file: str) -> Piece:
 def _names_of(piece: Piece) -> Names:
     try:
         table = symtable.symtable(piece.source, piece.file, "exec")
-    except (SyntaxError, ValueError, RecursionError):
-        return Names()
+        changed = frozenset(_changed_names(piece.node))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Names()  # whatever needs it will find it missing
     given, now, later = set(), set(), set()
     for symbol in table.get_symbols():
         if symbol.is_assigned() or symbol.is_imported():
@@ -115,7 +116,6 @@ def _names_of(piece: Piece) -> Names:
             now.add(symbol.get_name())
     for child in table.get_children():
         _inner_names(child, now, later, given)
-    changed = frozenset(_changed_names(piece.node))
     return Names(frozenset(given), changed, frozenset(now), frozenset(later))
 
 
@@ -213,22 +213,21 @@ def _back_from(pieces: Sequence[Piece], name: str, before: int) -> Iterator[int]
 
 
 # ---------------------------------------------------------------- dotted names
-def dotted_names(pieces: Sequence[Piece]) -> Iterator[tuple[str, Piece, int]]:
+def dotted_names(
+    pieces: Sequence[Piece], name: str
+) -> Iterator[tuple[str, Piece, int]]:
     """Give every use of something imported by its full name, with its line.
 
-    `import torch.nn.functional as F` makes `F.relu` a use of
-    `torch.nn.functional.relu`.
+    `import torch.nn.functional as F` makes `F.relu` a use of `torch.nn.functional.relu`.
+    An import under the answer's own `name` is a use too.
     """
     meaning: dict[str, str] = {}
     for piece in pieces:
         for node in ast.walk(piece.node):
-            if isinstance(node, ast.Import):
-                for one in node.names:
-                    first = one.name.split(".")[0]
-                    meaning[one.asname or first] = one.name if one.asname else first
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                for one in node.names:
-                    meaning[one.asname or one.name] = f"{node.module}.{one.name}"
+            if isinstance(node, IMPORTS):
+                meaning |= _meanings(node)
+                if piece.node is node and name in _meanings(node):
+                    yield meaning[name], piece, node.lineno
     for piece in pieces:
         for node in ast.walk(piece.node):
             if isinstance(node, ast.Name | ast.Attribute):
@@ -237,10 +236,24 @@ def dotted_names(pieces: Sequence[Piece]) -> Iterator[tuple[str, Piece, int]]:
                     yield dotted, piece, node.lineno
 
 
+def _meanings(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
+    """Give the full name of each name that an import makes."""
+    if isinstance(node, ast.ImportFrom):
+        return {
+            one.asname or one.name: f"{node.module}.{one.name}" for one in node.names
+        }
+    return {
+        one.asname or one.name.split(".")[0]: one.name
+        if one.asname
+        else one.name.split(".")[0]
+        for one in node.names
+    }
+
+
 def _dotted(node: ast.expr, meaning: dict[str, str]) -> str:
-    if isinstance(node, ast.Name):
-        return meaning.get(node.id, "")
-    if isinstance(node, ast.Attribute):
-        before = _dotted(node.value, meaning)
-        return f"{before}.{node.attr}" if before else ""
-    return ""
+    after: list[str] = []
+    while isinstance(node, ast.Attribute):
+        after.append(node.attr)
+        node = node.value
+    first = meaning.get(node.id, "") if isinstance(node, ast.Name) else ""
+    return ".".join([first, *reversed(after)]) if first else ""

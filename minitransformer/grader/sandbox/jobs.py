@@ -10,11 +10,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-from minitransformer.grader.outcome import Outcome, arrays_in, plain
+from minitransformer.grader.outcome import Kind, Outcome, arrays_in, plain
 from minitransformer.grader.sandbox import wire
 from minitransformer.grader.sandbox.host import Ending, Line, Source
 
@@ -23,7 +23,8 @@ MOST_ENTRIES = 16_384  # of each array that such a function is given
 LONGEST_AXIS = 512
 LARGEST_NUMBER = 1 << 16
 MOST_WORDS = 2_000
-KINDS = ("value", "raised", "not_written", "memory")
+LONGEST_NAME = 40
+KINDS = set(get_args(Kind)) - {"timeout", "crashed"}  # what a worker may say of itself
 GRACE = 0.1  # seconds in which a worker may end by itself
 
 
@@ -170,7 +171,7 @@ def _outcome(message: Mapping[str, Any]) -> Outcome:
     return Outcome(
         kind=message["kind"],
         value=message.get("value"),
-        error=_words(message.get("error"))[:100],
+        error=_name(message.get("error")),
         message=_words(message.get("message")),
         line=_words(message.get("line")),
         reason=_words(message.get("reason")),
@@ -180,6 +181,14 @@ def _outcome(message: Mapping[str, Any]) -> Outcome:
         peak_bytes=peak if type(peak) is int else None,
         printed=_words(message.get("printed")),
     )
+
+
+def _name(value: object) -> str:
+    """Keep an exception's name if it is one: a name is no place for a message."""
+    words = _words(value)
+    if not words:
+        return ""
+    return words if words.isidentifier() and len(words) <= LONGEST_NAME else "Exception"
 
 
 def _words(value: object) -> str:
