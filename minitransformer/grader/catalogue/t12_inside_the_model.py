@@ -137,7 +137,7 @@ INDUCTION_SCORE = Exercise(
 )
 
 
-# ---------------------------------------------------------------- head_importance
+# ---------------------------------------------------------------- importance of heads
 def head_importance(
     loss_without: Callable,
     num_heads: int,
