@@ -33,6 +33,16 @@ _HOMES = {
         "validation_loss",
     ),
     "generation": ("generate", "sampling_probabilities", "stream_text", "write_text"),
+    "seq2seq": ("EncoderDecoder", "PairConfig", "PairVocabulary", "write_targets"),
+    "pair_training": (
+        "PairTask",
+        "load_pair_model",
+        "pair_preset",
+        "save_pair_model",
+        "share_exact",
+    ),
+    "recurrent": ("RecurrentModel", "count_parameters", "width_for_parameters"),
+    "classifier": ("LabelTask", "TextClassifier", "class_scores"),
     "checkpoint": ("Checkpoint", "CheckpointError", "load_model", "save_model"),
     "shipped": ("TrainedModel", "shakespeare_model"),
 }

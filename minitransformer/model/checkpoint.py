@@ -118,17 +118,37 @@ def save_model(
     model: CharTransformer,
     characters: str,
     *,
+    parameters: Mapping[str, Tensor] | None = None,
     training: Mapping[str, Tensor] | None = None,
     notes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Save a character model with its settings and its vocabulary."""
+    """Save a character model with its settings and its vocabulary.
+
+    Parameters
+    ----------
+    path : path
+        Where to; an older file of that name is replaced in one instant.
+    model, characters
+        What was trained, and the vocabulary: an id is a place in it.
+    parameters : mapping of str to tensor, optional
+        Other parameters than those in the model now, such as the best so far.
+    training : mapping of str to tensor, optional
+        What going on with the training needs, from `Trainer.state`.
+    notes : mapping, optional
+        Anything else worth keeping that JSON can hold.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be written whole; an older file of that name then stays.
+    """
     write_checkpoint(
         path,
         Checkpoint(
             kind="character model",
             config=as_dict(model.config),
             vocabularies={"characters": list(characters)},
-            parameters=own_parameters(model),
+            parameters=parameters or own_parameters(model),
             training=training or {},
             notes=notes or {},
         ),

@@ -146,8 +146,9 @@ class TrainingConfig:
         Shorter windows are cheaper, and rotary positions carry over to longer ones.
     optimizer : {"muon", "adamw"}
         Muon for the matrices of the blocks and AdamW for the rest, or AdamW for all.
-    learning_rate : float
-        Of AdamW, at its highest.
+    learning_rate : float, optional
+        Of AdamW, at its highest. When None: 0.02 beside Muon, where embedding, head and
+        gains alone are AdamW's, and 0.002 where everything is.
     muon_rate : float
         Of Muon, at its highest.
     weight_decay : float
@@ -178,7 +179,7 @@ class TrainingConfig:
     batch_size: int = 64
     window_length: int | None = None
     optimizer: Optimizer = "adamw"
-    learning_rate: float = 1e-3
+    learning_rate: float | None = None
     muon_rate: float = 0.02
     weight_decay: float = 0.0
     warmup: float = 0.0
@@ -204,9 +205,11 @@ class TrainingConfig:
         )
         if self.seconds is not None:
             need(self.seconds > 0, f"seconds must be above 0; got {self.seconds}")
-        for name in ("learning_rate", "muon_rate"):
-            value = getattr(self, name)
-            need(value > 0, f"{name} must be above 0; got {value}")
+        need(self.muon_rate > 0, f"muon_rate must be above 0; got {self.muon_rate}")
+        need(
+            self.adamw_rate > 0,
+            f"learning_rate must be above 0; got {self.learning_rate}",
+        )
         need(
             self.weight_decay >= 0,
             f"weight_decay must be at least 0; got {self.weight_decay}",
@@ -214,6 +217,13 @@ class TrainingConfig:
         for name in ("warmup", "decay"):
             value = getattr(self, name)
             need(0 <= value <= 1, f"{name} must be a share, from 0 to 1; got {value}")
+
+    @property
+    def adamw_rate(self) -> float:
+        """The learning rate of AdamW, at its highest."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        return 2e-2 if self.optimizer == "muon" else 2e-3
 
 
 def as_dict(config: object) -> dict[str, object]:

@@ -186,5 +186,5 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> OptimizerPair:
         (matrices if turned else others).append(parameter)
     return OptimizerPair(
         Muon(matrices, rate=config.muon_rate, weight_decay=config.weight_decay),
-        AdamW(others, rate=config.learning_rate, weight_decay=config.weight_decay),
+        AdamW(others, rate=config.adamw_rate, weight_decay=config.weight_decay),
     )

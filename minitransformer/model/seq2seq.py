@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
 from minitransformer.model.attention import (
     AttentionTrace,
@@ -16,7 +15,6 @@ from minitransformer.model.attention import (
     rotary,
 )
 from minitransformer.model.config import need, need_heads_that_fit, need_whole
-from minitransformer.model.optimizer import OptimizerPair
 from minitransformer.model.transformer import (
     Block,
     BlockTrace,
@@ -312,99 +310,6 @@ def turning_attention(width: int, num_heads: int) -> MultiHeadAttention:
     return MultiHeadAttention(width, num_heads, rotate=rotary)
 
 
-# --------------------------------------------------------------------------- training
-
-
-def next_symbol_loss(
-    logits: Float[Tensor, "B Tq V"], targets: Int[Tensor, "B Tq"]
-) -> Float[Tensor, ""]:
-    """Measure the mean surprise, in nats per symbol; padding does not count."""
-    return functional.cross_entropy(
-        logits.flatten(0, -2), targets.flatten(), ignore_index=PAD
-    )
-
-
-class PairTask:
-    """Write the target of each source, measured on pairs held out.
-
-    Parameters
-    ----------
-    pairs, held_out : sequences of pairs
-        What is trained on, and what is measured on.
-    vocabulary : PairVocabulary
-        The symbols of both.
-    batch_size : int
-        Pairs in a batch.
-
-    Raises
-    ------
-    ValueError
-        If a symbol is not in the vocabulary or one of the two has no pairs.
-    """
-
-    def __init__(
-        self,
-        pairs: Sequence[Pair],
-        held_out: Sequence[Pair],
-        vocabulary: PairVocabulary,
-        *,
-        batch_size: int,
-    ) -> None:
-        need(
-            bool(pairs) and bool(held_out), "both parts need at least 1 pair; got none"
-        )
-        self.sources, self.targets = encode_pairs(pairs, vocabulary)
-        self.held_out = encode_pairs(held_out, vocabulary)
-        self.batch_size = batch_size
-        self.window_length = self.sources.shape[-1]
-        lengths = [len(source) + len(target) for source, target in pairs]
-        self.characters_per_step = round(batch_size * float(np.mean(lengths)))
-        self.held_out_characters = round(len(held_out) * float(np.mean(lengths)))
-
-    def step(
-        self, model: nn.Module, optimizer: OptimizerPair, rng: np.random.Generator
-    ) -> float:
-        """Draw pairs of about equal length and take one step on them."""
-        chosen = rng.integers(len(self.sources), size=self.batch_size)
-        model.train()
-        optimizer.zero_grad()
-        loss = _loss(model, self.sources[chosen], self.targets[chosen])
-        loss.backward()
-        optimizer.step()
-        return loss.item()
-
-    @torch.inference_mode()
-    def measure(self, model: nn.Module) -> float:
-        """Return the loss over all pairs held out, in nats per symbol."""
-        model.eval()
-        total, count = 0.0, 0
-        for first in range(0, len(self.held_out[0]), 256):
-            sources, targets = (side[first : first + 256] for side in self.held_out)
-            symbols = int((targets[:, 1:] != PAD).sum())
-            total += _loss(model, sources, targets).item() * symbols
-            count += symbols
-        return total / count
-
-
-def encode_pairs(
-    pairs: Sequence[Pair], vocabulary: PairVocabulary
-) -> tuple[Int[np.ndarray, "N Tk"], Int[np.ndarray, "N Tq"]]:
-    """Turn pairs into two padded tables of ids."""
-    return (
-        vocabulary.encode_sources([source for source, _ in pairs]),
-        vocabulary.encode_targets([target for _, target in pairs]),
-    )
-
-
-def _loss(
-    model: nn.Module, sources: Int[np.ndarray, "B Tk"], targets: Int[np.ndarray, "B Tq"]
-) -> Tensor:
-    """Measure a batch, its columns of nothing but padding cut off."""
-    read = torch.from_numpy(sources[:, (sources != PAD).any(axis=0)])
-    written = torch.from_numpy(targets[:, (targets != PAD).any(axis=0)])
-    return next_symbol_loss(model(read, written[:, :-1]).float(), written[:, 1:])
-
-
 # ---------------------------------------------------------------------------- writing
 
 
@@ -449,18 +354,3 @@ def _greedy(
         stopped |= new == STOP
         ids = torch.cat((ids, new[:, None]), dim=-1)
     return ids[:, 1:]
-
-
-def share_exact(
-    model: EncoderDecoder, vocabulary: PairVocabulary, pairs: Sequence[Pair]
-) -> float:
-    """Measure the share of pairs whose target is written without a mistake."""
-    longest = max(len(target) for _, target in pairs)
-    written = write_targets(
-        model, vocabulary, [source for source, _ in pairs], longest + 1
-    )
-    right = [
-        tuple(target) == guess
-        for (_, target), guess in zip(pairs, written, strict=True)
-    ]
-    return sum(right) / len(right)

@@ -4,22 +4,29 @@ import numpy as np
 import pytest
 import torch
 
+from minitransformer.model.checkpoint import CheckpointError, save_model
 from minitransformer.model.config import TrainingConfig
+from minitransformer.model.pair_training import (
+    PairTask,
+    encode_pairs,
+    load_pair_model,
+    next_symbol_loss,
+    pair_preset,
+    save_pair_model,
+    share_exact,
+)
 from minitransformer.model.seq2seq import (
     PAD,
     START,
     STOP,
     EncoderDecoder,
     PairConfig,
-    PairTask,
     PairVocabulary,
-    encode_pairs,
-    next_symbol_loss,
-    share_exact,
     source_mask,
     write_targets,
 )
 from minitransformer.model.training import Trainer
+from minitransformer.model.transformer import CharTransformer
 
 PAIRS = [("ab", "ba"), ("abc", "cba"), ("b", "b"), ("ca", "ac")]
 VOCABULARY = PairVocabulary.of(PAIRS)
@@ -152,3 +159,35 @@ def test_writing_stops_at_the_longest_allowed():
 def test_a_task_without_pairs_is_refused():
     with pytest.raises(ValueError, match="both parts need at least 1 pair; got none"):
         PairTask(PAIRS, [], VOCABULARY, batch_size=2)
+
+
+# ------------------------------------------------------------------------- on the disk
+
+
+def test_a_saved_model_comes_back_with_its_vocabularies(tmp_path):
+    path, model = tmp_path / "pairs.safetensors", make()
+    save_pair_model(path, model, VOCABULARY)
+    loaded, vocabulary = load_pair_model(path)
+    assert vocabulary == VOCABULARY
+    sources, targets = (torch.tensor(side) for side in encode_pairs(PAIRS, VOCABULARY))
+    assert torch.equal(loaded(sources, targets), model(sources, targets))
+
+
+def test_a_character_model_is_not_a_pair_model(tmp_path):
+    path = tmp_path / "characters.safetensors"
+    save_model(path, CharTransformer(3, 4, 8, 2, 1), "abc")
+    with pytest.raises(CheckpointError, match="pair model; got a character model"):
+        load_pair_model(path)
+
+
+@pytest.mark.parametrize("name", ["dates", "pronunciation"])
+def test_each_preset_is_a_pair_of_valid_settings(name):
+    model, training = pair_preset(name, VOCABULARY, steps=3)
+    assert model.source_size == len(VOCABULARY.sources)
+    assert (training.steps, training.seconds) == (3, None)
+    assert pair_preset(name, VOCABULARY)[1].optimizer == "muon"
+
+
+def test_an_unknown_preset_is_refused():
+    with pytest.raises(ValueError, match=r"preset must be one of .*; got 'songs'"):
+        pair_preset("songs", VOCABULARY)
