@@ -39,6 +39,13 @@ PAGES: dict[str, tuple[str, ...]] = {
         "MultiHeadAttention",
         "detects_scrambled_heads",
     ),
+    "t07_cross_attention": ("cross_attention", "greedy_decode"),
+    "t08_transformer_block": (
+        "layer_norm",
+        "feed_forward",
+        "pre_norm_block",
+        "Block",
+    ),
     "t09_character_model": (
         "encode",
         "decode",

@@ -120,6 +120,19 @@ def feed_forward(parameters: Parameters, x: Tensor) -> Tensor:
     return hidden.relu() @ parameters["2.weight"].T + parameters["2.bias"]
 
 
+def feed_forward_without_bend(parameters: Parameters, x: Tensor) -> Tensor:
+    """Give two affine maps, one behind the other."""
+    hidden = x @ parameters["0.weight"].T + parameters["0.bias"]
+    return hidden @ parameters["2.weight"].T + parameters["2.bias"]
+
+
+def feed_forward_with_gelu(parameters: Parameters, x: Tensor) -> Tensor:
+    """Give GELU between two affine maps."""
+    hidden = x @ parameters["0.weight"].T + parameters["0.bias"]
+    hidden = torch.nn.functional.gelu(hidden)
+    return hidden @ parameters["2.weight"].T + parameters["2.bias"]
+
+
 def below(parameters: Parameters, prefix: str) -> dict[str, Tensor]:
     """Give the parameters whose names start with a prefix, without it."""
     return {
