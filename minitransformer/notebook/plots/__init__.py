@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     )
     from minitransformer.notebook.plots.heat import heat_map
     from minitransformer.notebook.plots.hulls import landings
+    from minitransformer.notebook.plots.language import guesses
     from minitransformer.notebook.plots.palette import visible
     from minitransformer.notebook.plots.sheet import Matrix
     from minitransformer.notebook.plots.structures import (
@@ -35,6 +36,7 @@ _HOMES = {
     "diagrams": ("attention_flow", "look_up", "matrix_flow", "projections"),
     "heat": ("heat_map",),
     "hulls": ("landings",),
+    "language": ("guesses",),
     "palette": ("visible",),
     "sheet": ("Matrix",),
     "structures": (
@@ -56,6 +58,7 @@ __all__ = [
     "cache_steps",
     "curves",
     "growth",
+    "guesses",
     "head_split",
     "heat_map",
     "landings",
