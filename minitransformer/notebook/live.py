@@ -20,8 +20,8 @@ from minitransformer.notebook.plots.palette import CARD, INK, QUIET, RULE, SERIE
 Record = TypeVar("Record")
 
 _PAUSE = 0.25  # seconds between two drawings
-_WIDE, _TALL = 690, 240  # pixels
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 130, 14, 42
+_WIDE, _TALL = 690.0, 240.0  # pixels
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 130.0, 14.0, 42.0
 _MOST_POINTS = 300
 _DONE = 0.999
 
@@ -278,7 +278,9 @@ class _Paper:
         )
 
     def drawn(self, board: _Board) -> str:
-        parts = [f'<rect width="{_WIDE}" height="{_TALL}" rx="4" fill="{CARD}"/>']
+        parts = [
+            f'<rect width="{_WIDE:.0f}" height="{_TALL:.0f}" rx="4" fill="{CARD}"/>'
+        ]
         for level in MaxNLocator(5).tick_values(self.low, self.high):
             if self.low < level < self.high:
                 parts.append(
@@ -319,7 +321,7 @@ class _Paper:
                     )
                 )
             parts.append(self.line(run.main, colour, 'stroke-width="2"'))
-            if run.main:
+            if run.main and math.isfinite(run.main[-1][1]):
                 x, y = self.x(run.loss[-1][0]), self.y(run.main[-1][1]) + 4
                 while any(abs(y - other) < 14 for other in taken):
                     y -= 14
@@ -330,7 +332,7 @@ class _Paper:
         told = f"The loss after {max(len(run.loss) for run in board.runs.values()):,} steps."
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{told}" '
-            f'viewBox="0 0 {_WIDE} {_TALL}" width="{_WIDE}" style="max-width: 100%" '
+            f'viewBox="0 0 {_WIDE:.0f} {_TALL:.0f}" width="{_WIDE:.0f}" style="max-width: 100%" '
             f'font-family="sans-serif" font-size="12">{"".join(parts)}</svg>'
         )
 

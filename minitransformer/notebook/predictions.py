@@ -203,9 +203,8 @@ def feedback(scored: Prediction, *, digits: int = 3) -> str:
     'you said 0.400: off by 50 % of the range'
     """
     if isinstance(scored.said, str):
-        return f"you said {scored.said}: " + (
-            "right" if scored.right else "it is the other way"
-        )
+        told = "right" if scored.right else f"it is {scored.answer}"
+        return f"you said {scored.said}: {told}"
     said = number(float(scored.said or 0.0), digits)
     if scored.distance <= _VERY_CLOSE:
         return f"you said {said}: very close"
@@ -315,7 +314,7 @@ def calibration(predictions: Iterable[Prediction]) -> Calibration:
         distances=tuple(p.distance for p in scored if p.choices is None),
         right=sum(prediction.right for prediction in chosen),
         choices=len(chosen),
-        by_guessing=sum(1 / len(prediction.choices or "x") for prediction in chosen),
+        by_guessing=sum((1 / len(p.choices or "x") for p in chosen), start=0.0),
     )
 
 

@@ -14,6 +14,7 @@ from minitransformer.notebook.explore.shell import (
     whole,
 )
 from minitransformer.reference import (
+    attention_scores,
     entropy,
     layer_norm,
     rotary,
@@ -21,16 +22,17 @@ from minitransformer.reference import (
     sinusoidal_positions,
 )
 
-_LENGTH, _FEATURES = 64, 32
+_LENGTH, _FEATURES = 48, 16
+_ELSEWHERE = 24  # the place that every other is compared with
 
 
-def positions(place: int = 20) -> Explorer:
-    """Move one place along a sequence, and see how alike it is to every other.
+def positions(place: int = 8) -> Explorer:
+    """Move a query along a sequence of equal tokens; its scores move along, or change.
 
     Parameters
     ----------
     place : int
-        The place at the start.
+        The query's place at the start.
 
     Returns
     -------
@@ -39,63 +41,56 @@ def positions(place: int = 20) -> Explorer:
     return Explorer(
         positions_view,
         {
-            "scheme": choice("Scheme", ["sinusoidal", "rotary", "none"]),
-            "place": whole("Place", place, 0, _LENGTH - 1),
+            "scheme": choice("Positions", ["rotary", "sinusoidal", "none"]),
+            "place": whole("Place of the query", place, 1, _LENGTH - 1),
         },
-        "does the curve change its shape when the place moves, or only its place?",
+        "does the curve only move along with the query, or does it also change its shape?",
     )
 
 
-def likeness(
-    scheme: str, place: int, length: int = _LENGTH, width: int = _FEATURES
-) -> np.ndarray:
-    """Score of one place against each, when every token is the same.
+def scores_by_place(scheme: str, place: int) -> np.ndarray:
+    """Scores of one query against every place of a sequence of equal tokens.
 
     Parameters
     ----------
-    scheme : {"sinusoidal", "rotary", "none"}
-        What tells the places apart.
+    scheme : {"rotary", "sinusoidal", "none"}
+        What tells the places apart: keys and queries turned, vectors added, or nothing.
     place : int
         The place of the query.
-    length, width : int
-        How many places, and how many features.
 
     Returns
     -------
     ndarray of shape (T,)
-        Divided by the score of a place with itself.
     """
-    same = np.ones((length, width))
+    token = 1.5 * np.random.default_rng(1).normal(size=_FEATURES)
+    x = np.tile(token, (_LENGTH, 1))  # (T, D), its own query and key
     if scheme == "sinusoidal":
-        encoded = sinusoidal_positions(length, width)
+        x = x + sinusoidal_positions(_LENGTH, _FEATURES)
     elif scheme == "rotary":
-        encoded = rotary(same, np.arange(length))
-    else:
-        encoded = same
-    scores = encoded @ encoded[place]  # (T,)
-    return scores / scores[place]
+        x = rotary(x, np.arange(_LENGTH))
+    return attention_scores(x, x)[place]  # (T,)
 
 
 def positions_view(*, scheme: str, place: int) -> View:
-    """Draw the score of one place against all, for tokens that are all the same."""
-    scores = likeness(scheme, place)
-    near = (
-        scores[min(place + 1, _LENGTH - 1)]
-        if place < _LENGTH - 1
-        else scores[place - 1]
+    """Draw the scores of one query, and compare them with those of a query elsewhere."""
+    here, elsewhere = (
+        scores_by_place(scheme, place),
+        scores_by_place(scheme, _ELSEWHERE),
     )
-    far = scores[place - 16] if place >= 16 else scores[place + 16]
-    told = f"one place away the score is {near:.2f}, sixteen away {far:.2f}"
+    told = (
+        f"the key one place back scores {here[place - 1] + 0.0:.2f} for the query at place "
+        f"{place}, and {elsewhere[_ELSEWHERE - 1] + 0.0:.2f} for the query at place {_ELSEWHERE}"
+    )
     return View(
         figure=plots.curves(
             np.arange(_LENGTH),
-            {"": scores},
+            {"": here},
             x="place of the key",
-            y="score, as a share of the largest",
+            y="score",
             places={"query": place},
-            limits=(-0.4, 1.1),
+            limits=(-1.0, 9.0),
         ),
-        alt=f"Scores of the query at place {place} against all places, scheme {scheme}: {told}.",
+        alt=f"Scores of one query against {_LENGTH} equal keys, positions {scheme}: {told}.",
         marker=f"{told[0].upper()}{told[1:]}.",
     )
 

@@ -56,6 +56,7 @@ class Explorer:
         self._question = question
         self._start = view(**self.values)
         self._draw(self._start)
+        self._start_picture = self.picture.value
         for control in self.controls.values():
             control.observe(self._changed, names="value")
         self.widget = widgets.VBox(
@@ -101,7 +102,7 @@ class Explorer:
             self.widget,
             words=start.alt,
             fallback=f"<p><strong>Explore</strong>: {html.escape(self._question)}</p>"
-            f"<p>{html.escape(start.marker)}</p>{image(start.figure, start.alt)}",
+            f"<p>{html.escape(start.marker)}</p>{self._start_picture}",
         ).bundle
 
 

@@ -126,6 +126,7 @@ def _scale(
     limits: tuple[int | float, int | float] | None,
 ) -> tuple[Colormap, float, float]:
     """Choose colours and ends: from zero up for weights, around zero for signed values."""
+    limits = None if limits is None else (float(limits[0]), float(limits[1]))
     finite = np.concatenate([array[np.isfinite(array)] for array in arrays])
     if kind == "weights":
         wide = any(array.shape[1] > _MOST_NUMBERED for array in arrays)
