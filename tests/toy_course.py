@@ -19,13 +19,18 @@ CLOSED = "http://127.0.0.1:9/simple"  # a port where nobody answers
 BACKEND = """
 import os, time
 from pathlib import Path
-from toywheel import wheel
+from toywheel import LAB, wheel
 
 def build_editable(folder, config_settings=None, metadata_directory=None):
     Path("building").touch()
     while Path("slow").exists():
         time.sleep(0.05)
-    return wheel(Path(folder), "minitransformer", "0.1", {"m.pth": os.getcwd()}).name
+    files = {"m.pth": os.getcwd()}
+    return wheel(Path(folder), "minitransformer", "0.1", files, LAB).name
+"""
+LAB = """Provides-Extra: lab
+Requires-Dist: jupyterlab; extra == "lab"
+Requires-Dist: ipykernel; extra == "lab"
 """
 CLI = """
 import sys
@@ -33,10 +38,10 @@ print("opened with", *sys.argv[1:])
 """
 
 
-def wheel(folder, name, version, files):
-    """Write a wheel that pip can install."""
+def wheel(folder, name, version, files, more=""):
+    """Write a wheel that pip can install; `more` lines of metadata say what it needs."""
     about = f"{name}-{version}.dist-info"
-    head = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    head = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{more}"
     tags = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     files = {**files, f"{about}/METADATA": head, f"{about}/WHEEL": tags}
     path = folder / f"{name}-{version}-py3-none-any.whl"
@@ -53,6 +58,7 @@ class Toy:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "the course"  # a blank in the path is no trouble
+        self.base = getattr(sys, "_base_executable", sys.executable)
         self.wheels = folder / "wheels"
         self.folder.mkdir()
         self.wheels.mkdir()
@@ -115,8 +121,7 @@ class Toy:
         return {**kept, **pip, **more}
 
     def command(self, *arguments: str) -> list[str]:
-        base = getattr(sys, "_base_executable", sys.executable)
-        return [base, str(self.folder / "start.py"), *arguments]
+        return [str(self.base), str(self.folder / "start.py"), *arguments]
 
     def begin(self) -> subprocess.Popen[str]:
         """Run `start.py` and do not wait for it."""

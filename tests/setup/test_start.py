@@ -234,18 +234,23 @@ def test_a_disk_that_fills_while_start_itself_writes_is_told_too(
     assert capsys.readouterr().err.startswith("start.py: the disk is full")
 
 
-# ------------------------------------------------------------------------ old Pythons
+# ---------------------------------------------------------------------- other Pythons
+def pythons(*minors):
+    """Find other Pythons of this machine."""
+    places = [Path("/usr/bin"), *Path.home().glob(".pyenv/versions/*/bin")]
+    return [
+        python
+        for place in places
+        for minor in minors
+        for python in place.glob(f"python3.{minor}")
+    ]
+
+
 def test_the_page_can_be_read_by_a_python_of_2016():
     ast.parse((ROOT / "start.py").read_text("utf-8"), feature_version=(3, 6))
 
 
-def older_pythons():
-    places = [Path("/usr/bin"), *Path.home().glob(".pyenv/versions/*/bin")]
-    found = {p for place in places for p in place.glob("python3.[6789]")}
-    return sorted(found | {p for place in places for p in place.glob("python3.10")})
-
-
-@pytest.mark.parametrize("python", older_pythons() or [None], ids=str)
+@pytest.mark.parametrize("python", pythons(*range(6, 11)) or [None], ids=str)
 def test_an_older_python_is_told_what_is_needed(python):
     if python is None:
         pytest.skip("no older Python on this machine")
@@ -253,6 +258,20 @@ def test_an_older_python_is_told_what_is_needed(python):
         [python, ROOT / "start.py"], capture_output=True, text=True, check=False
     )
     assert "the course needs Python 3.11 or newer; this is 3." in one_line(run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("python", pythons(12, 13, 14)[:1] or [None], ids=str)
+def test_a_newer_python_takes_what_the_project_allows_and_says_so(toy, python):
+    if python is None:
+        pytest.skip("no newer Python on this machine")
+    toy.base = python
+    run = toy.start("--no-browser")
+    assert run.returncode == 0, run.stderr
+    assert (
+        f"This is Python {python.name[6:]}, not the tested 3.11: taking" in run.stdout
+    )
+    assert run.stdout.splitlines()[-1].startswith("opened with lab")
 
 
 # ------------------------------------------------------------------------------ words
