@@ -85,7 +85,7 @@ def test_a_failed_cell_is_told_with_its_source_line_and_leaves_the_old_page(
 
 
 def test_an_error_inside_an_earlier_cells_function_is_told_with_that_line(make, lesson):
-    edit(lesson, "import io\n", "import io\ndef f():\n    return 1 / 0\n")
+    edit(lesson, "import base64\n", "import base64\ndef f():\n    return 1 / 0\n")
     edit(lesson, "total = 12 + 13\n", "total = f()\n")
     line = line_of(lesson, "    return 1 / 0")
     with pytest.raises(PageError, match=rf"lesson.py:{line}: ZeroDivisionError"):
