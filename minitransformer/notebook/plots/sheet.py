@@ -122,7 +122,8 @@ class Sheet:
         """Draw a matrix as cells whose strength is the size of their number.
 
         Numbers above zero have the role's colour, those below are grey; both are also
-        written, where there is room.
+        written, where there is room. `digits` are the places after the point, none for
+        a matrix of whole numbers.
         """
         table = matrix.table
         seen = (
@@ -131,6 +132,8 @@ class Sheet:
             else np.asarray(matrix.mask)
         )
         seen = seen & np.isfinite(table)
+        if np.array_equal(table[seen], np.round(table[seen])):
+            digits = 0  # whole numbers are written as such
         largest = float(np.abs(table[seen]).max(initial=0.0)) or 1.0
         for (i, j), value in np.ndenumerate(table):
             x, y = left + j * wide, top + i * tall
