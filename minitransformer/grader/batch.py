@@ -48,12 +48,38 @@ def new_seed() -> int:
     return secrets.randbelow(LARGEST_SEED)
 
 
+@contextlib.contextmanager
+def proven_sandbox(
+    settings: Settings, required: str | None = None
+) -> Iterator[tuple[Sandbox, str]]:
+    """Open a sandbox whose level of isolation is proven and good enough; give both.
+
+    Raises
+    ------
+    WeakIsolationError
+        If the level is below `required`, if no level holds, or if a worker turns out
+        not to be locked.
+    """
+    with Sandbox(timeout=settings.timeout) as sandbox:
+        level = sandbox.level()
+        if level is None or not ladder.at_least(level, required or ladder.LEVELS[-1]):
+            raise WeakIsolationError(
+                f"isolation {required or ladder.LEVELS[-1]} is required; this system "
+                f"holds {level or 'no level of it'}, see `minitransformer doctor`"
+            )
+        try:
+            yield sandbox, level
+        except LockError as error:
+            raise WeakIsolationError(str(error)) from None
+
+
 def grade(
     submissions: Sequence[Submission],
     settings: Settings,
+    sandbox: Sandbox,
+    level: str,
     *,
     jobs: int = 1,
-    required: str | None = None,
     memory: "Memory | None" = None,
     done: Callable[[SubmissionReport], object] = id,
 ) -> Finished:
@@ -65,51 +91,32 @@ def grade(
         In the order in which they are reported.
     settings : Settings
         How to grade.
+    sandbox, level : Sandbox, str
+        Where answers run, and what it has proven.
     jobs : int
         How many at once.
-    required : str, optional
-        The lowest level of isolation that is good enough.
     memory : Memory, optional
         Where finished reports are kept until all are.
     done : callable
         Told about each report as it comes, in whatever order.
-
-    Raises
-    ------
-    WeakIsolationError
-        If the proven level is below `required`, or no level holds.
     """
-    with Sandbox(timeout=settings.timeout) as sandbox:
-        level = _proven_level(sandbox, required)
-        reports = memory.recall(submissions, level) if memory else {}
-        for report in reports.values():
+    reports = memory.recall(submissions, level) if memory else {}
+    for report in reports.values():
+        done(report)
+    waiting = [one for one in submissions if one.name not in reports]
+    grader = Grader(sandbox, settings)
+    complete = True
+    try:
+        for report in _in_parallel(grader, waiting, jobs):
+            if memory:
+                memory.keep(report, level)
+            reports[report.name] = report
             done(report)
-        waiting = [one for one in submissions if one.name not in reports]
-        grader = Grader(sandbox, settings)
-        complete = True
-        try:
-            for report in _in_parallel(grader, waiting, jobs):
-                if memory:
-                    memory.keep(report, level)
-                reports[report.name] = report
-                done(report)
-        except KeyboardInterrupt:
-            complete = False
-        except LockError as error:
-            raise WeakIsolationError(str(error)) from None
+    except KeyboardInterrupt:
+        complete = False
     ordered = [reports[one.name] for one in submissions if one.name in reports]
     report = Report(isolation=level, seed=settings.seed, submissions=ordered)
     return Finished(report, complete)
-
-
-def _proven_level(sandbox: Sandbox, required: str | None) -> str:
-    level = sandbox.level()
-    if level is None or not ladder.at_least(level, required or ladder.LEVELS[-1]):
-        raise WeakIsolationError(
-            f"isolation {required or ladder.LEVELS[-1]} is required; this system holds "
-            f"{level or 'no level of it'}, see `minitransformer doctor`"
-        )
-    return level
 
 
 def _in_parallel(
@@ -159,6 +166,7 @@ class Memory:
     def __init__(self, folder: Path, settings: Settings) -> None:
         self._folder = folder / MEMORY
         self._settings = settings
+        self._marks: dict[str, str] = {}
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:

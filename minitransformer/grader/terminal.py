@@ -141,13 +141,15 @@ def grade(order: Order) -> int:
     for remark in remarks:
         loud.print(Text(remark))
     memory = batch.Memory(order.out, order.settings) if order.out else None
-    with memory.held() if memory else nullcontext():
+    proven = batch.proven_sandbox(order.settings, order.required)
+    with memory.held() if memory else nullcontext(), proven as (sandbox, level):
         with _progress(loud, len(found)) as done:
             finished = batch.grade(
                 found,
                 order.settings,
+                sandbox,
+                level,
                 jobs=order.jobs,
-                required=order.required,
                 memory=memory,
                 done=done,
             )
@@ -182,8 +184,11 @@ def _hand_out(report: Report, order: Order) -> None:
 @contextmanager
 def _progress(
     console: Console, count: int
-) -> Iterator[Callable[[SubmissionReport], None]]:
+) -> Iterator[Callable[[SubmissionReport], object]]:
     """Show a bar while submissions are graded, on the error stream only."""
+    if not console.is_terminal:
+        yield id
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

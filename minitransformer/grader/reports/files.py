@@ -29,22 +29,34 @@ _RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 def safe_name(name: str) -> str:
     """Turn a submission's name into a file's, the same each time.
 
+    A name that cannot be kept as it is gets a mark of its own, so that different names
+    stay different.
+
     Examples
     --------
-    >>> safe_name("ada lovelace"), safe_name("nul")
-    ('ada lovelace', '_nul')
-    >>> safe_name("../x") == "../x" or "/" in safe_name("../x")
-    False
+    >>> safe_name("ada lovelace")
+    'ada lovelace'
+    >>> safe_name("../x")
+    '_x-d6b96a97'
     """
     words = re.sub(r'[<>:"/\\|?*\n]', "_", clean(name)).strip(". ")
-    if _RESERVED.match(words):
-        words = f"_{words}"
-    if words == name and len(words.encode()) <= LONGEST_NAME:
-        return words
-    mark = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:8]
-    if words == f"_{name}":
-        return words
-    return f"{words.encode()[:LONGEST_NAME].decode('utf-8', 'ignore')}-{mark}"
+    words = f"_{words}" if _RESERVED.match(words) else words
+    short = words.encode()[:LONGEST_NAME].decode("utf-8", "ignore").rstrip(". ")
+    return short if short == name else f"{short}-{_mark(name)}"
+
+
+def _mark(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:8]
+
+
+def file_names(report: Report) -> dict[str, str]:
+    """Give each submission's file name; no two differ by capitals only."""
+    made: dict[str, str] = {}
+    for name in (one.name for one in report.submissions):
+        file = safe_name(name)
+        taken = {other.casefold() for other in made.values()}
+        made[name] = f"{file}-{_mark(name)}" if file.casefold() in taken else file
+    return made
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -82,8 +94,9 @@ def write_all(report: Report, folder: Path, formats: Sequence[str]) -> list[Path
         if name in ONE_FILE:
             file, write = ONE_FILE[name]
             written[folder / file] = write(report)
+    names = file_names(report)
     for submission in report.submissions:
-        file = safe_name(submission.name)
+        file = names[submission.name]
         for name in formats:
             if name in ONE_EACH:
                 text = ONE_EACH[name](report, submission)

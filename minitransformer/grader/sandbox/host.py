@@ -27,7 +27,10 @@ PACKAGE_ROOT = Path(__file__).resolve().parents[3]
 GRADER = "minitransformer.grader"
 MODULES = {
     "numpy": (f"{GRADER}.running", f"{GRADER}.drives"),
-    "torch": (f"{GRADER}.running", f"{GRADER}.drives", f"{GRADER}.torch_drives"),
+    "torch": (
+        *(f"{GRADER}.running", f"{GRADER}.drives", f"{GRADER}.torch_drives"),
+        f"{GRADER}.sandbox.warm_torch",
+    ),
 }
 MEMORY = {"numpy": 1024 * MEBIBYTE, "torch": 3072 * MEBIBYTE}
 STOP_SECONDS = 0.2  # how soon a stop is noticed

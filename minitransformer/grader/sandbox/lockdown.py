@@ -8,6 +8,7 @@ calls comes last, because it forbids the calls that the steps before it make.
 import ctypes
 import os
 import signal
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,7 @@ def _forget_surroundings(scratch: Path | None) -> None:
     os.environ.update(NEUTRAL_ENVIRONMENT, HOME=str(scratch or "/"))
     if scratch is not None:
         os.environ["TMPDIR"] = str(scratch)
+    tempfile.tempdir = None  # the zygote's own is not there any more
 
 
 def give_up_privileges(user: int | None) -> None:
