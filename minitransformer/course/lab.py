@@ -13,8 +13,13 @@ from pathlib import Path
 from minitransformer.course.workbook import replace_whole, start_page
 
 HOME = ".minitransformer/jupyter"
-_NOTIFICATIONS = "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
-_NO_NEWS = b'{"fetchNews": "false", "checkForUpdates": false}\n'
+_FIRST_SETTINGS = {
+    "@jupyterlab/apputils-extension/notification": (
+        b'{"fetchNews": "false", "checkForUpdates": false}\n'
+    ),
+    # explorers and loss curves are still there when a notebook is opened again
+    "@jupyter-widgets/jupyterlab-manager/plugin": b'{"saveState": true}\n',
+}
 
 
 def command(folder: Path, *, browser: bool) -> list[str]:
@@ -80,7 +85,8 @@ def environment(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def prepare(folder: Path) -> None:
-    """Switch JupyterLab's question about news off, unless the learner has chosen."""
-    notifications = folder / HOME / "settings" / _NOTIFICATIONS
-    if not notifications.exists():
-        replace_whole(notifications, _NO_NEWS)
+    """Ask no question about news and keep what widgets show, unless the learner chose."""
+    for name, content in _FIRST_SETTINGS.items():
+        path = folder / HOME / "settings" / f"{name}.jupyterlab-settings"
+        if not path.exists():
+            replace_whole(path, content)

@@ -32,15 +32,25 @@ def test_jupyterlab_is_asked_for_the_start_page_on_loopback_without_a_market(tmp
     assert "--no-browser" in lab.command(tmp_path, browser=False)
 
 
-def test_the_question_about_news_is_answered_once_and_the_learners_choice_stays(
-    tmp_path,
-):
+def first_settings(folder):
+    """What JupyterLab finds in its settings, by the name of the file."""
+    found = (folder / lab.HOME / "settings").rglob("*.jupyterlab-settings")
+    return {path.stem: path for path in found}
+
+
+def test_no_question_about_news_is_asked_and_widgets_keep_what_they_show(tmp_path):
     lab.prepare(tmp_path)
-    (settings,) = (tmp_path / lab.HOME).rglob("*.jupyterlab-settings")
-    assert json.loads(settings.read_text()) == {
+    settings = first_settings(tmp_path)
+    assert json.loads(settings["notification"].read_text()) == {
         "fetchNews": "false",
         "checkForUpdates": False,
     }
+    assert json.loads(settings["plugin"].read_text()) == {"saveState": True}
+
+
+def test_a_setting_the_learner_chose_stays(tmp_path):
+    lab.prepare(tmp_path)
+    settings = first_settings(tmp_path)["notification"]
     settings.write_text('{"fetchNews": "true"}')
     lab.prepare(tmp_path)
     assert settings.read_text() == '{"fetchNews": "true"}'
