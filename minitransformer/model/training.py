@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -107,7 +107,6 @@ RESUMED = (
     "training_seconds",
     "validation_seconds",
     "validations",
-    "parts_done",
     "best_loss",
 )
 
@@ -241,13 +240,18 @@ class Trainer:
         self.parts_done = 0  # of the run's `config.validations` equal parts
         self.best_loss = float("inf")
         self.best: dict[str, Tensor] = {}
+        self.last: dict[str, Tensor] = {}  # while the model holds the best
         self.interrupted = False
 
-    def run(self) -> Iterator[Record]:
+    def run(self) -> Generator[Record]:
         """Train to the end, one record a step; leave the best parameters in the model.
 
         Ctrl-C during a step lets the step finish and ends the run.
         """
+        self.interrupted = False
+        if self.last:  # an earlier run has left the best parameters in the model
+            self.model.load_state_dict(self.last)
+            self.last = {}
         began = time.perf_counter() - self.seconds
         try:
             while self.parts_done < self.config.validations and not self.interrupted:
@@ -269,6 +273,7 @@ class Trainer:
                 self.seconds = time.perf_counter() - began
         finally:
             if self.best:
+                self.last = _copy(self.model.state_dict())
                 self.model.load_state_dict(self.best)
 
     @property
@@ -289,7 +294,7 @@ class Trainer:
         """Give all that going on exactly from here needs, as tensors and as numbers."""
         tensors = {"generator": self.generator.get_state()}
         for name, parameter in self.model.named_parameters():
-            tensors[f"model.{name}"] = parameter.detach()
+            tensors[f"model.{name}"] = self.last.get(name, parameter.detach())
         for name, best in self.best.items():
             tensors[f"best.{name}"] = best
         for name, kept in self._kept_by_optimizers():
@@ -324,6 +329,7 @@ class Trainer:
         for name in RESUMED:
             setattr(self, name, numbers[name])
         self.optimizer.adamw.steps = self.step
+        self.parts_done = self._parts()
 
     def _kept_by_optimizers(self) -> Iterator[tuple[str, Tensor]]:
         """Name everything that the optimizers keep from step to step."""
@@ -363,7 +369,7 @@ class Trainer:
 
     def _validate_if_due(self) -> float | None:
         """Measure at the end of each of `validations` equal parts of the run."""
-        parts = int(self.progress * self.config.validations + 1e-9)
+        parts = self._parts()
         if parts <= self.parts_done:
             return None
         began = time.perf_counter()
@@ -373,10 +379,12 @@ class Trainer:
         self.parts_done = parts
         if loss < self.best_loss:
             self.best_loss = loss
-            self.best = {
-                name: x.detach().clone() for name, x in self.model.state_dict().items()
-            }
+            self.best = _copy(self.model.state_dict())
         return loss
+
+    def _parts(self) -> int:
+        """Count the parts of the run that are over, each ending in a validation."""
+        return int(self.progress * self.config.validations + 1e-9)
 
     def _speed(self) -> float:
         """Characters trained on in a second, so far."""
@@ -412,6 +420,11 @@ def train(
         window_length=config.window_length,
     )
     return Trainer(model, task, config, generator=generator).run()
+
+
+def _copy(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copy tensors, so that later steps do not change them."""
+    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
 
 
 @contextmanager

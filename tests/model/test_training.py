@@ -142,6 +142,27 @@ def test_a_resumed_run_equals_the_uninterrupted_one(optimizer):
     assert torch.equal(parameters(second.model), parameters(whole.model))
 
 
+def test_a_run_that_was_stopped_goes_on_from_its_last_step_not_its_best():
+    whole = make_trainer(learning_rate=5e-2, decay=0.0)
+    losses = [record.loss for record in whole.run()]
+    first = make_trainer(learning_rate=5e-2, decay=0.0)
+    run = first.run()
+    begun = [next(run).loss for _ in range(6)]
+    run.close()  # the model now holds the best, of step 4
+    second = make_trainer(learning_rate=5e-2, decay=0.0)
+    second.restore(*first.state())
+    assert begun + [record.loss for record in second.run()] == losses
+    assert begun + [record.loss for record in first.run()] == losses
+
+
+def test_a_finished_run_can_be_made_longer():
+    first = make_trainer(steps=6)
+    list(first.run())
+    longer = make_trainer(steps=9)
+    longer.restore(*first.state())
+    assert [record.step for record in longer.run()] == [7, 8, 9]
+
+
 def test_a_state_of_another_model_is_refused():
     tensors, numbers = make_trainer().state()
     del tensors["model.head.weight"]
