@@ -93,10 +93,22 @@ def machine() -> list[Finding]:
     return found
 
 
+def isolation() -> list[Finding]:
+    """Prove how well answers of others are locked away here, as `grade` does it."""
+    from minitransformer.grader.terminal import isolation_report
+
+    level, canaries = isolation_report()
+    out = [name.replace("_", " ") for name, what in canaries.items() if what != "held"]
+    ways = f"; not held: {', '.join(out)}" if out else ""
+    tried = f"tried {len(canaries)} ways out, {len(canaries) - len(out)} held{ways}"
+    return [Finding(what="isolation of `grade`", found=f"{level or 'none'} ({tried})")]
+
+
 SECTIONS: dict[str, Callable[[], list[Finding]]] = {
     "versions": versions,
     "texts": texts,
     "this computer": machine,
+    "grading others": isolation,
 }
 
 

@@ -101,7 +101,11 @@ class Isolated:
     ) -> jobs.Job:
         functions: list[Callable[..., Any]] = []
         packed = wire.pack(tuple(map(_written, cases)), _numbering(functions))
-        spares = {one.id: one.stock or one.oracle for one in stock}
+        spares = {
+            one.id: one.stock or one.oracle
+            for one in stock
+            if one.stock or not one.needs_torch  # an oracle is no class to build on
+        }
         classes = {name: one for name, one in spares.items() if isinstance(one, type)}
         answer = {
             **_statements(self.answer),
