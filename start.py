@@ -163,7 +163,8 @@ def run(step: str, *command: str | Path) -> None:
         with LOG.open("a", encoding="utf-8") as log:
             log.writelines([f"\n$ {' '.join(map(str, command))}\n", *lines])
     if process.returncode:
-        raise TroubleError(explain("".join(lines), step))
+        full = shutil.disk_usage(ROOT).free < 50_000_000  # which not every step says
+        raise TroubleError(NO_ROOM if full else explain("".join(lines), step))
     tell(f"  {step} ... {time.monotonic() - began:3.0f} s")
 
 

@@ -169,9 +169,21 @@ def test_debians_bare_python_is_told_which_package_it_lacks(toy, tmp_path):
     assert not (toy.folder / ".venv").exists()
 
 
-def test_a_full_disk_is_noticed_before_anything_is_written(start, monkeypatch):
+@pytest.fixture
+def full_disk(start, monkeypatch):
     usage = shutil.disk_usage(start.ROOT)._replace(free=10_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_step_that_fails_on_a_full_disk_without_a_word_is_explained(start):
+    start.LOG.parent.mkdir()
+    with pytest.raises(start.TroubleError, match="the disk is full"):
+        start.run("a step", sys.executable, "-c", "raise SystemExit(1)")
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_full_disk_is_noticed_before_anything_is_written(start):
     with pytest.raises(start.TroubleError, match=r"disk is full: make 2\.5 GB of room"):
         start.set_up(tests=False, torch_index="auto")
     assert not start.VENV.exists()
