@@ -7,7 +7,6 @@ picture, the aligned text of a table, the sentence of a live view.
 import base64
 import html
 import io
-import math
 import re
 from collections.abc import Mapping, Sequence
 
@@ -17,6 +16,7 @@ from ipywidgets import Widget
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from minitransformer.notebook.numbers import number
 from minitransformer.notebook.plots.palette import lettering
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -172,24 +172,6 @@ def table(
     )
 
 
-def number(value: int | float, digits: int = 3) -> str:
-    """Write one number for a reader: thousands set apart, no negative zero.
-
-    Examples
-    --------
-    >>> number(0.97449), number(-0.0), number(12000), number(0.00001234)
-    ('0.974', '0.000', '12,000', '1.23e-05')
-    """
-    if isinstance(value, (int, np.integer)):
-        return f"{value:,}"
-    if not math.isfinite(value):
-        return {math.inf: "∞", -math.inf: "−∞"}.get(value, "nan")
-    if value != 0 and not 10.0**-digits <= abs(value) < 1e7:
-        return f"{value:.{max(digits - 1, 0)}e}"
-    rounded = round(float(value), digits) + 0.0
-    return f"{rounded:,.{digits}f}"
-
-
 def _as_text(column: Sequence[object] | np.ndarray, digits: int) -> list[str]:
     return [_cell(value, digits) for value in column]
 
@@ -264,20 +246,6 @@ def _html_table(
         lines.append(f"<tr>{''.join(parts)}</tr>")
     told = f"<caption>{html.escape(caption)}</caption>" if caption else ""
     return f"<table>{told}<thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
-
-
-def card(title: str, body: str, *, words: str) -> Shown:
-    """Return a framed box of HTML, readable in light and dark, with its plain text.
-
-    The body is HTML and the caller's to escape; the title is text.
-    """
-    return Shown(
-        words,
-        **{
-            "text/html": '<div style="border: 1px solid currentcolor; border-radius: 6px; '
-            f'padding: 8px 12px"><strong>{html.escape(title)}</strong><div>{body}</div></div>'
-        },
-    )
 
 
 def put(shown: Shown) -> None:

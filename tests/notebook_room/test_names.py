@@ -32,3 +32,12 @@ def test_drawing_does_not_load_pyplot():
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_reading_predictions_back_needs_neither_widgets_nor_matplotlib():
+    code = (
+        "import sys, minitransformer.notebook.prediction_log\n"
+        "heavy = {'matplotlib', 'ipywidgets', 'IPython', 'torch'} & set(sys.modules)\n"
+        "sys.exit(', '.join(heavy) if heavy else 0)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

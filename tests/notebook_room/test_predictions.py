@@ -5,13 +5,14 @@ import multiprocessing
 import os
 import signal
 from dataclasses import replace
+from pathlib import Path
 
 import ipywidgets as widgets
 import pytest
 
 from minitransformer.notebook import predict, reveal
 from minitransformer.notebook import predictions as room
-from minitransformer.notebook.predictions import (
+from minitransformer.notebook.prediction_log import (
     Prediction,
     calibration,
     feedback,
@@ -209,7 +210,7 @@ def _save_and_die(folder, point):
     def die(*_):
         os.kill(os.getpid(), signal.SIGKILL)
 
-    setattr(*{"sync": (os, "fsync"), "replace": (room.Path, "replace")}[point], die)
+    setattr(*{"sync": (os, "fsync"), "replace": (Path, "replace")}[point], die)
     save_prediction(folder, replace(SHARE, said=0.2))
 
 
