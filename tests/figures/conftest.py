@@ -53,6 +53,12 @@ DIAGRAMS: dict[str, Callable[[], Figure]] = {
     "alignment": lambda: plots.alignment(WEIGHTS, queries="abc", keys=TOKENS),
     "block_flow": lambda: plots.block_flow(X, X / 2, X / 3),
     "stages": lambda: plots.stages({"x": X, "y": X, "p": X[0]}, between=["f", "g"]),
+    "built_from": lambda: plots.built_from(
+        {
+            "attention": {"softmax": True, "causal_mask": False},
+            "block": {f"part_{number}": True for number in range(12)},
+        }
+    ),
     "cache_steps": lambda: plots.cache_steps(np.tril(WEIGHTS), tokens=TOKENS),
 }
 

@@ -140,6 +140,18 @@ def test_attention_flow_shows_the_weights_that_attention_gives():
     assert written.count("0.50") == 4  # two equal weights, and their mix of two values
 
 
+def test_own_parts_are_ticked_and_borrowed_ones_dashed():
+    figure = plots.built_from({"attention": {"softmax": True, "causal_mask": False}})
+    at = figure.axes[0]
+    written = [text.get_text() for text in at.texts]
+    assert "✓ softmax" in written
+    assert "causal_mask" in written
+    assert "yours, 1 of 2" in written[-1]
+    solid, dashed = at.patches
+    assert solid.get_linestyle() == "-"
+    assert dashed.get_linestyle() != "-"
+
+
 @pytest.mark.parametrize(
     ("draw_it", "message"),
     [

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from minitransformer.notebook.plots.hulls import landings
     from minitransformer.notebook.plots.language import guesses
     from minitransformer.notebook.plots.palette import visible
+    from minitransformer.notebook.plots.provenance import built_from
+    from minitransformer.notebook.plots.regression import through_points
     from minitransformer.notebook.plots.sheet import Matrix
     from minitransformer.notebook.plots.structures import (
         alignment,
@@ -38,6 +40,8 @@ _HOMES = {
     "hulls": ("landings",),
     "language": ("guesses",),
     "palette": ("visible",),
+    "provenance": ("built_from",),
+    "regression": ("through_points",),
     "sheet": ("Matrix",),
     "structures": (
         "alignment",
@@ -55,6 +59,7 @@ __all__ = [
     "attention_flow",
     "bars",
     "block_flow",
+    "built_from",
     "cache_steps",
     "curves",
     "growth",
@@ -68,6 +73,7 @@ __all__ = [
     "projections",
     "scatter",
     "stages",
+    "through_points",
     "vectors",
     "visible",
 ]
