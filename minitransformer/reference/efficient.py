@@ -18,6 +18,9 @@ from minitransformer.reference.inputs import (
 from minitransformer.reference.masks import causal_mask
 
 
+SAFE_SCORE = 40.0  # e^40 is 2·10^17: thousands of them add up without overflow
+
+
 def attention_bytes(
     batch: int, heads: int, length: int, bytes_per_number: int = 4
 ) -> int:
@@ -157,8 +160,10 @@ def tiled_attention(
     -----
     `online_softmax_attention`, cut along the queries too, as in Dao et al. 2022
     (FlashAttention), algorithm 1. Everything happens in one tile of scores that is used
-    again and again. The sum of the powers costs no pass of its own: a column of ones
-    beside the values makes it come out of the same product.
+    again and again. Two passes over it are saved. A column of ones beside the values makes
+    the sum of the powers come out of the same product. And the largest score is looked
+    for only where e^score could overflow: no score is larger than the longest query times
+    the longest key (Cauchy-Schwarz).
 
     Examples
     --------
@@ -208,27 +213,30 @@ def _attend_in_tiles(
     key_tile: int,
 ) -> None:
     """Write the output of one head; `tile` is where its scores take turns."""
-    ones = np.ones((len(v), 1), v.dtype)
-    v_and_one = np.concatenate([v, ones], axis=-1)  # (Tk, Dv + 1)
+    q = q / math.sqrt(q.shape[-1])  # (Tq, D)
     keys = np.ascontiguousarray(k.T)  # (D, Tk)
+    v_and_one = np.concatenate([v, np.ones_like(v[:, :1])], axis=-1)  # (Tk, Dv + 1)
+    longest = [np.linalg.norm(x, axis=-1).max(initial=0.0) for x in (q, k)]
+    small = longest[0] * longest[1] < SAFE_SCORE
     for first in range(0, len(q), query_tile):
         last = min(first + query_tile, len(q))
-        queries = q[first:last] / math.sqrt(q.shape[-1])  # (query_tile, D)
+        end = last if causal else len(k)
         largest = np.full((last - first, 1), -np.inf, output.dtype)
         mixed = np.zeros((last - first, v_and_one.shape[-1]), output.dtype)
-        for start in range(0, last if causal else len(k), key_tile):
-            stop = min(start + key_tile, last if causal else len(k))
+        for start in range(0, end, key_tile):
+            stop = min(start + key_tile, end)
             scores = tile[: (last - first) * (stop - start)].reshape(last - first, -1)
-            np.matmul(queries, keys[:, start:stop], out=scores)
+            np.matmul(q[first:last], keys[:, start:stop], out=scores)
             if causal and stop > first + 1:  # the diagonal runs through this tile
                 later = np.arange(start, stop) > np.arange(first, last)[:, None]
                 scores[later] = -np.inf
-            new_largest = np.maximum(largest, scores.max(axis=-1, keepdims=True))
-            np.subtract(scores, new_largest, out=scores)
+            if not small:
+                new_largest = np.maximum(largest, scores.max(axis=-1, keepdims=True))
+                scores -= new_largest
+                mixed *= np.exp(largest - new_largest)
+                largest = new_largest
             np.exp(scores, out=scores)
-            mixed *= np.exp(largest - new_largest)
             mixed += scores @ v_and_one[start:stop]
-            largest = new_largest
         output[first:last] = mixed[:, :-1] / mixed[:, -1:]
 
 
