@@ -48,6 +48,7 @@ PIP_OPTIONS = (
     *("--disable-pip-version-check", "--no-input", "--no-color", "--no-compile"),
     *("--retries", "2"),
 )
+DOING = r" *(Collecting|Downloading|Installing) (.*)"  # what pip says that is worth it
 FIND_CUDA = """
 import runpy, sys, sysconfig
 path = sysconfig.get_path("purelib") + "/torch/version.py"
@@ -132,7 +133,7 @@ def run(step: str, *command: str | Path) -> None:
     What the step says goes to the log, and a failure is told in one line.
     """
     began, lines, doing = time.monotonic(), [], ""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command,
         cwd=ROOT,
         env=environment(),
@@ -140,43 +141,42 @@ def run(step: str, *command: str | Path) -> None:
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
-    )
-    listener = threading.Thread(
-        target=lambda: [lines.append(line) for line in process.stdout or ()],
-        daemon=True,
-    )
-    listener.start()
-    try:
-        while listener.is_alive():
-            listener.join(0.2)
-            for line in lines[-20:]:
-                found = re.match(r" *(Collecting|Downloading|Installing) (.*)", line)
-                if found:
-                    doing = f"{found[1].lower()} {found[2]}"
-            tell(
-                f"  {step} ... {time.monotonic() - began:3.0f} s  {doing}", passing=True
-            )
-        process.wait()
-    finally:
-        process.kill()  # does nothing to a step that has ended
-        tell("", passing=True)
-        with LOG.open("a", encoding="utf-8") as log:
-            log.writelines([f"\n$ {' '.join(map(str, command))}\n", *lines])
+        start_new_session=True,  # so that it can be ended with all that it has started
+    ) as process:
+        listener = threading.Thread(target=lines.extend, args=(process.stdout,))
+        listener.start()
+        try:
+            while listener.is_alive():
+                listener.join(0.2)
+                for line in lines[-20:]:
+                    found = re.match(DOING, line)
+                    doing = f"{found[1].lower()} {found[2]}" if found else doing
+                seconds = time.monotonic() - began
+                tell(f"  {step} ... {seconds:3.0f} s  {doing}", passing=True)
+        except BaseException:
+            end(process)
+            raise
+        finally:
+            tell("", passing=True)
+            with LOG.open("a", encoding="utf-8") as log:
+                log.writelines([f"\n$ {' '.join(map(str, command))}\n", *lines])
     if process.returncode:
         full = shutil.disk_usage(ROOT).free < 50_000_000  # which not every step says
         raise TroubleError(NO_ROOM if full else explain("".join(lines), step))
     tell(f"  {step} ... {time.monotonic() - began:3.0f} s")
 
 
+def end(process: subprocess.Popen) -> None:
+    """End a step, and what it has started."""
+    if os.name == "posix":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+
+
 def pip(step: str, *arguments: str) -> None:
     """Install something into the environment."""
-    options = (
-        "--disable-pip-version-check",
-        "--no-input",
-        "--no-color",
-        "--no-compile",
-    )
-    run(step, PYTHON, "-m", "pip", "install", *options, *arguments)
+    run(step, PYTHON, "-m", "pip", "install", *PIP_OPTIONS, *arguments)
 
 
 # ------------------------------------------------------------------- what is installed
@@ -453,7 +453,8 @@ def main() -> int:
     """Run the command line and return its exit status."""
     options = command_line().parse_args()
     # being told to end is like Ctrl-C: the step that runs must not go on alone
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):
+        signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
         return options.run(options)
     except TroubleError as trouble:

@@ -100,6 +100,8 @@ def test_being_told_to_end_ends_the_running_step_too(toy):
     assert process.returncode == 130
     assert "stopped; the next start recovers by itself" in said
     (toy.folder / "slow").unlink()
+    time.sleep(0.5)
+    assert not (toy.folder / "built").exists()  # nobody goes on alone
 
 
 @pytest.mark.slow
