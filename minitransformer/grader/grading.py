@@ -1,5 +1,6 @@
 """Grade one submission: read it, run each answer in the sandbox, judge what came."""
 
+import importlib
 import re
 import threading
 import time
@@ -70,8 +71,11 @@ class Grader:
             if not documents:
                 reason = "; ".join(problems) or "no notebook or .py file in it"
                 return SubmissionReport(name=submission.name, error=clean(reason))
+            expected = self._expected(documents)
+            if any(one.needs_torch for one in expected):
+                self._get_torch_ready()
             work = _Work(self, documents)
-            exercises = [work.report(one) for one in self._expected(documents)]
+            exercises = [work.report(one) for one in expected]
         notes = [*problems, *_dropped(documents), *work.notes]
         return SubmissionReport(
             name=submission.name,
@@ -80,6 +84,11 @@ class Grader:
             notes=[clean(note) for note in notes[:MOST_NOTES]],
             partly=bool(problems),
         )
+
+    def _get_torch_ready(self) -> None:
+        """Let torch load here and where answers run, while other answers are graded."""
+        self.sandbox.start("torch")
+        threading.Thread(target=importlib.import_module, args=["torch"]).start()
 
     def _expected(self, documents: Sequence[Document]) -> list[Exercise]:
         """Choose the exercises: of fixed topics, or of what was handed in."""
@@ -181,7 +190,7 @@ class _Work:
         )
         wrong = self._wrong_ones_below(exercise)
         verdict = judge(exercise, run, seed=settings.seed, wrong=wrong)
-        refused = view_of(exercise.id).refused
+        refused = view_of(exercise.id).refused_names
         found = answers.finished_uses(answer, exercise.finished, refused)
         found += [one for one in run.tripped if one not in found]
         return verdict, list(dict.fromkeys(found))

@@ -19,7 +19,7 @@ from minitransformer.grader.outcome import Outcome
 from minitransformer.grader.sandbox import jobs, wire
 from minitransformer.grader.sandbox.box import Sandbox
 from minitransformer.grader.stock import source_of
-from minitransformer.grader.view import View, reference_view
+from minitransformer.grader.view import View, package_view
 
 
 @dataclass
@@ -177,16 +177,16 @@ def _view_for(answer: Answer) -> Mapping[str, Any]:
         view = view_of(answer.name)
     return {
         "modules": dict(view.modules),
-        "allowed": dict(view.allowed),
-        "refused": dict(view.refused),
+        "allowed": {room: dict(names) for room, names in view.allowed.items()},
+        "refused": {room: dict(names) for room, names in view.refused.items()},
     }
 
 
 @lru_cache(maxsize=128)
 def view_of(exercise_id: str) -> View:
-    """Give what `minitransformer.reference` holds while an exercise is graded."""
+    """Give what of this package an answer may use while an exercise is graded."""
     topics = {name: topic[:2] for name, topic in topics_by_exercise().items()}
-    return reference_view(exercise_id, topics)
+    return package_view(exercise_id, topics)
 
 
 def topics_by_exercise() -> dict[str, str]:

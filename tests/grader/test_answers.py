@@ -8,7 +8,7 @@ import pytest
 from grader.grading_room import notebook
 
 from minitransformer.grader import answers, slicing
-from minitransformer.grader.view import reference_view
+from minitransformer.grader.view import package_view
 
 
 def documents(*sources: str | tuple[str, str]) -> list[answers.Document]:
@@ -374,6 +374,7 @@ def test_an_import_that_is_not_used_is_no_finding():
 
 
 # ---------------------------------------------------------------- the package's view
+REFERENCE = "minitransformer.reference"
 TOPICS = {
     "dot_products": "01", "softmax": "02", "attention": "03", "attention_scores": "03",
     "self_attention": "03", "masked_softmax": "04", "layer_norm": "08",
@@ -381,14 +382,11 @@ TOPICS = {
 
 
 def test_only_functions_of_earlier_topics_are_in_the_view():
-    view = reference_view("self_attention", TOPICS)
-    assert set(view.allowed) == {"dot_products", "softmax"}
-    assert "asks you to write" in view.refused["self_attention"]
-    assert "topic 03" in view.refused["attention"]
-    assert (
-        "earlier topic" in view.refused["layer_norm"]
-        or "topic 08" in view.refused["layer_norm"]
-    )
+    view = package_view("self_attention", TOPICS)
+    assert set(view.allowed[REFERENCE]) == {"dot_products", "softmax"}
+    assert "asks you to write" in view.refused[REFERENCE]["self_attention"]
+    assert "topic 03" in view.refused[REFERENCE]["attention"]
+    assert "topic 08" in view.refused[REFERENCE]["layer_norm"]
     text = "\n".join(view.modules.values())
     assert "def softmax" in text
     assert "def attention" not in text
@@ -396,7 +394,16 @@ def test_only_functions_of_earlier_topics_are_in_the_view():
 
 
 def test_the_view_runs_without_the_package():
-    view = reference_view("layer_norm", TOPICS)
+    view = package_view("layer_norm", TOPICS)
     for name in view.modules:
         compile(view.modules[name], name, "exec")
         assert "jaxtyping" not in view.modules[name]
+
+
+def test_a_module_of_an_earlier_topic_comes_without_a_later_one():
+    topics = {"MultiHeadAttention": "06", "Block": "08", "CharTransformer": "09"}
+    view = package_view("Block", topics)
+    assert set(view.allowed["minitransformer.model"]) == {"MultiHeadAttention"}
+    text = "\n".join(view.modules.values())
+    assert "class MultiHeadAttention" in text
+    assert "class Block" not in text

@@ -1,8 +1,8 @@
 """What a worker's answer finds when it imports: a view of this package, and tripwires.
 
 The real package leaves `sys.modules`, and its files cannot be read. In its place stands
-a view in which only `minitransformer.reference` has functions, those of earlier topics;
-the others say why they are not there. A submission's own helper files can be imported
+a view in which `reference` and `model` hold what earlier topics asked for; the other names
+say why they are not there. A submission's own helper files can be imported
 too, after everything that is installed, so that none can pass for another.
 
 Tripwires are set on library functions that would be the whole exercise. They do not stop
@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 PACKAGE = "minitransformer"
-ROOMS = ("reference", "text", "grader")
+ROOMS = ("reference", "model", "text", "grader")
 
 
 class NotYoursError(Exception):
@@ -62,22 +62,24 @@ class _PackageView(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         name, names = module.__name__, vars(module)
         if name in (PACKAGE, f"{PACKAGE}.grader", f"{PACKAGE}.grader.check"):
             names["check"] = _no_check
-        elif name == f"{PACKAGE}.text":
-            return
-        elif name == f"{PACKAGE}.reference" or name in self._view["modules"]:
-            source = self._view["modules"].get(name, "")
-            exec(compile(source, f"<frozen {name}>", "exec"), names)  # noqa: S102 - the parent's own text
-            if name == f"{PACKAGE}.reference":
-                for one, home in self._view["allowed"].items():
-                    names[one] = getattr(importlib.import_module(home), one)
-            for one, reason in self._view["refused"].items():
-                names.setdefault(one, _refusal(reason))
-        else:
+        elif name in self._view["allowed"]:  # a room
+            for one, home in self._view["allowed"][name].items():
+                names[one] = getattr(importlib.import_module(home), one)
+            self._refuse(name, names)
+        elif name in self._view["modules"]:
+            code = compile(self._view["modules"][name], f"<frozen {name}>", "exec")
+            exec(code, names)  # noqa: S102 - the parent's own text
+            self._refuse(name.rpartition(".")[0], names)
+        elif name != f"{PACKAGE}.text":
             raise ModuleNotFoundError(
-                f"{name} is not there where answers are graded; of {PACKAGE} only the "
-                "reference functions of earlier topics are",
+                f"{name} is not there where answers are graded; of {PACKAGE} only what "
+                "earlier topics asked for is, in reference and model",
                 name=name,
             )
+
+    def _refuse(self, room: str, names: dict[str, Any]) -> None:
+        for one, reason in self._view["refused"].get(room, {}).items():
+            names.setdefault(one, _refusal(reason))
 
 
 def _no_check(exercise: str, answer: object) -> float:
