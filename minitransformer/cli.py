@@ -344,7 +344,11 @@ COMMANDS: tuple[Command, ...] = (
 def parser() -> argparse.ArgumentParser:
     """Build the whole command line."""
     top = argparse.ArgumentParser(
-        prog="minitransformer", description="A course on self-attention."
+        prog="minitransformer",
+        description="A course on self-attention, from the dot product to a small "
+        "transformer that writes.",
+        epilog="Begin with `minitransformer lab`: it makes your folder and opens the "
+        "first lesson. `minitransformer COMMAND --help` tells more.",
     )
     words = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
