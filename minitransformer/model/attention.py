@@ -280,7 +280,8 @@ class MultiHeadAttention(nn.Module):
             mask = mask.unsqueeze(-3)  # (..., 1, Tq, Tk)
         if cache is not None:
             k, v, keys = cache.extend(k, v)
-            mask = queries[:, None] >= keys[None, :]  # (t, Tk)
+            # a single new place may see all that is kept
+            mask = None if len(queries) == 1 else queries[:, None] >= keys[None, :]
         bias = None
         if self.distance_bias is not None:
             bias = self.distance_bias(self.num_heads, queries, keys).to(q.dtype)

@@ -234,7 +234,6 @@ def as_dict(config: object) -> dict[str, object]:
 
 
 _FAST_MODEL: dict[str, Any] = {
-    "num_heads": 4,
     "positions": "rotary",
     "norm_gain": False,
     "activation": "squared_relu",
@@ -249,18 +248,39 @@ _FAST_TRAINING: dict[str, Any] = {
     "threads": None,
 }
 
+# heads of width 64: query–key norm bounds the scores by the root of the head's width, and
+# narrower heads cannot look sharply enough (measured: 1.77 against 1.82 with 4 heads)
 PRESETS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "seconds": (
-        {"context_length": 64, "width": 128, "num_layers": 2, "hidden_width": 512},
-        {"steps": 250, "batch_size": 64, "window_length": 32},
+        {
+            "context_length": 64,
+            "width": 128,
+            "num_heads": 2,
+            "num_layers": 2,
+            "hidden_width": 512,
+        },
+        {"steps": 130, "batch_size": 64, "window_length": 32},
     ),
     "minutes": (
-        {"context_length": 128, "width": 192, "num_layers": 4, "hidden_width": 768},
-        {"seconds": 180.0, "batch_size": 32},
+        {
+            "context_length": 128,
+            "width": 192,
+            "num_heads": 3,
+            "num_layers": 4,
+            "hidden_width": 768,
+        },
+        {"seconds": 180.0, "batch_size": 32, "validations": 4},
     ),
     "coffee": (
-        {"context_length": 128, "width": 256, "num_layers": 4, "hidden_width": 1024},
-        {"seconds": 600.0, "batch_size": 32},
+        {
+            "context_length": 128,
+            "width": 256,
+            "num_heads": 4,
+            "num_layers": 4,
+            "hidden_width": 1024,
+            "dropout": 0.1,
+        },
+        {"seconds": 600.0, "batch_size": 32, "validations": 6},
     ),
 }
 

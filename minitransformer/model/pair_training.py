@@ -97,8 +97,8 @@ def pair_preset(
         ),
         TrainingConfig(
             optimizer="muon",
-            muon_rate=0.03,
-            learning_rate=1e-2,
+            muon_rate=0.02,
+            learning_rate=2e-2,
             batch_size=training["batch_size"],
             precision="auto",
             attention="auto",
