@@ -17,7 +17,6 @@ from minitransformer.reference.inputs import (
 )
 from minitransformer.reference.masks import causal_mask
 
-
 SAFE_SCORE = 40.0  # e^40 is 2·10^17: thousands of them add up without overflow
 
 

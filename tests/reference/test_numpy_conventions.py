@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from reference.calls import ARGUMENTS, KEEPS_INTEGERS, Sizes, arguments, outputs, sizes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference.calls import ARGUMENTS, KEEPS_INTEGERS, Sizes, arguments, outputs, sizes
 
 every_formula = pytest.mark.parametrize("name", sorted(ARGUMENTS))
 a_few = settings(max_examples=6)  # for each of some thirty formulas
