@@ -191,7 +191,7 @@ ON_EXECUTED_PAGES: tuple[Rule, ...] = (
     prints_what_lasts,
     fails_only_where_said,
 )
-ON_LESSONS: tuple[Rule, ...] = (predicts_in_each_section, links_to_its_exercises)
+ON_LESSONS: tuple[Rule, ...] = (predicts_in_each_section,)
 ON_EXERCISES: tuple[Rule, ...] = (has_no_outputs,)
 
 

@@ -4,7 +4,7 @@
 stands in the code, an output or a drawing of its section, as exactly as the text tells it: 22.63
 gives "22.6", "about 23" and, as a share, 0.874 gives "87 %". The words of pictures are
 text too. Formulas, code in text, links and headings are left alone; so are whole numbers
-below ten, which count things, and a year beside the name of a paper.
+below ten, which count things, and years from 1900 to 2029.
 
 What comes from elsewhere is allowed where it stands, each number with its reason:
 `<!-- numbers: 98 quoted from the thread; 0.31 worked out above on paper -->`.
@@ -30,9 +30,10 @@ from tools.source import ROOT, SourceCell, shown
 COUNTS_BELOW = 10
 
 _NUMBER = re.compile(
-    r"(?<![\w.,/·−-])(?P<digits>[−-]?(?:\d{1,3}(?:[,\u202f\xa0]\d{3})+(?!\d)|\d+)(?:\.\d+)?)"
+    r"(?<![\w.,/·−-])(?P<digits>[−-]?(?:\d{1,3}(?:[,\u202f\xa0]\d{3}| 000)+(?!\d)|\d+)(?:\.\d+)?)"
     r"(?P<exponent>e[+-]?\d+)?(?P<percent>\s?%)?(?![\w⁻])"
 )
+_YEAR = re.compile(r"19\d\d|20[0-2]\d")
 _ALLOWED = re.compile(r"<!-- numbers:(?P<items>.*?)-->", re.DOTALL)
 _NOT_PROSE = (  # in this order: code before formulas, because code may hold a $
     r"^```.*?^```",
@@ -47,7 +48,6 @@ _NOT_PROSE = (  # in this order: code before formulas, because code may hold a $
     r"^\s*\d+\. ",  # an ordered list
     r"(?i:\b(?:lessons?|exercises?|topics?|sections?|equations?|figures?|issues?|chapters?) #?\d[\d.]*(?:\s?(?:,|and|to|–|-)\s?\d[\d.]*)*)",
     r"#\d+",
-    r"(?:et al\.|&|[A-Z][\w-]+|\*),? \(?(?:19|20)\d\d[a-z]?\)?",  # Vaswani et al. 2017
     r"arXiv:[\d.]+",
     r"\bPython \d+(?:\.\d+)*",
     r"\*\*Time:?\*\*[^\n]*",
@@ -127,11 +127,12 @@ def numbers_in_text(text: str, cell: SourceCell, offset: int = 0) -> list[Told]:
     prose = _BLANK.sub(lambda gap: re.sub(r"[^\n]", " ", gap.group()), text)
     found = []
     for match in _NUMBER.finditer(prose):
-        digits = re.sub(r"[,\u202f\xa0]", "", match["digits"]).replace("−", "-")
+        digits = re.sub(r"[, \u202f\xa0]", "", match["digits"]).replace("−", "-")
         exponent = match["exponent"] or ""
         value = float(digits + exponent)
         whole = "." not in digits and not exponent
-        if whole and abs(value) < COUNTS_BELOW and not match["percent"]:
+        counts = abs(value) < COUNTS_BELOW or _YEAR.fullmatch(match["digits"])
+        if whole and counts and not match["percent"]:
             continue
         places = len(digits.partition(".")[2])
         step = float(f"1e{-places}") * float("1" + exponent)

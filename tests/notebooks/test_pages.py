@@ -65,6 +65,12 @@ def test_a_page_keeps_the_rule(kind, rule, path):
     assert not found, "\n".join(found)
 
 
+@pytest.mark.parametrize("path", PAGES["exercises"], ids=lambda path: path.stem)
+def test_a_lesson_leads_on_to_its_exercises(path):
+    lesson = page(ROOT / FOLDERS["lesson"] / path.name)
+    assert page_rules.links_to_its_exercises(lesson) == []
+
+
 def test_few_cells_go_uncompared():
     counts = [
         page_rules.ignored_cells(page(path))

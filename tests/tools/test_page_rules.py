@@ -33,7 +33,7 @@ def test_the_sample_course_keeps_every_rule(built):
     rules = page_rules
     for rule in (*rules.ON_EVERY_PAGE, *rules.ON_EXECUTED_PAGES):
         assert rule(lesson) == rule(solutions) == []
-    for rule in rules.ON_LESSONS:
+    for rule in (*rules.ON_LESSONS, rules.links_to_its_exercises):
         assert rule(lesson) == []
     for rule in (*rules.ON_EVERY_PAGE, *rules.ON_EXERCISES):
         assert rule(exercises) == []
