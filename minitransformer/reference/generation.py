@@ -10,7 +10,9 @@ Before the first character it moves work out of the loop, by identities that hol
 - Turning pairs of features by angles is one product of complex numbers.
 """
 
+import itertools
 import math
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -131,13 +133,14 @@ def _reader(
     places = np.zeros(window, int)  # which character stands where in the cache
     slopes = 2.0 ** (-8.0 * np.arange(1, H + 1)[:, None] / H)  # (H, 1), for ALiBi
     frequencies = 10000.0 ** (-np.arange(0, D, 2) / D)  # (D/2,), for rotary
-    text: list[np.ndarray] = []
+    text: deque[np.ndarray] = deque(maxlen=window)  # the last characters
+    count = itertools.count()
 
     def read(ids: np.ndarray) -> np.ndarray:
         text.append(ids)
-        place = len(text) - 1
+        place = next(count)
         if table is not None and place >= window:
-            last = np.stack(text[-window:], axis=1)  # (B, window)
+            last = np.stack(text, axis=1)  # (B, window)
             return forward(last, arrays, settings)[:, -1]
         slot, held = place % window, min(place + 1, window)
         places[slot] = place
@@ -202,8 +205,10 @@ def _prepare(
     ) -> tuple[np.ndarray, np.ndarray]:
         """Move the norm's gain and bias into the affine map that follows it."""
         own = under(norm, arrays)
-        shift = own.get("bias", np.zeros(C, w.dtype)) @ w
-        return w * own.get("gain", np.ones(C, w.dtype))[:, None], shift + b
+        scaled = w * own.get("gain", np.ones(C, w.dtype))[:, None]
+        if centred and "bias" in own:
+            return scaled, own["bias"] @ w + b
+        return scaled, np.zeros(w.shape[-1], w.dtype) + b
 
     layers = []
     for layer in range(settings["num_layers"]):

@@ -116,8 +116,8 @@ def test_linear_attention_is_a_mean_under_products_of_features(seed):
 
 
 def test_linear_attention_keeps_one_table_whatever_the_length():
-    q, k, v = normal(0, *[(4096, 8)] * 3)
-    assert peak_mib(linear_attention, q, k, v) < 0.5  # the output has 0.25 MiB
+    q, k, v = normal(0, *[(1024, 8)] * 3)
+    assert peak_mib(linear_attention, q, k, v) < 0.2  # all scores: 8 MiB
 
 
 @given(seeds, st.sampled_from([1, 2, 4]))
