@@ -72,7 +72,7 @@ def encode(text: str, characters: Sequence[str]) -> Int[np.ndarray, " T"]:
         ) from None
 
 
-def decode(ids: Iterable[int], characters: Sequence[str]) -> str:
+def decode(ids: Iterable[int | np.integer], characters: Sequence[str]) -> str:
     """Turn ids back into the text.
 
     Parameters
