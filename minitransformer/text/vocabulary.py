@@ -102,5 +102,5 @@ def decode(ids: Iterable[int | np.integer], characters: Sequence[str]) -> str:
     for id_ in ids:
         if not 0 <= id_ < V:
             raise ValueError(f"ids must lie between 0 and {V - 1}; got {id_}")
-        text.append(characters[id_])
+        text.append(characters[int(id_)])
     return "".join(text)

@@ -5,6 +5,7 @@ import pytest
 from reference.untrained import CONTEXT, V, arrays, settings
 
 from minitransformer.reference import causal_mask, forward, layer_norm, masked_attention
+from minitransformer.reference.forward import check_model
 
 every_kind_of_positions = pytest.mark.parametrize(
     "positions", ["learned", "sinusoidal", "rotary", "alibi", "none"]
@@ -112,3 +113,5 @@ def test_what_is_no_text_for_the_model_is_refused():
         forward(np.array([[3, 11]]), arrays(), settings())
     with pytest.raises(ValueError, match="at most 9 characters fit into the table"):
         forward(ids(CONTEXT + 1), arrays(), settings())
+    with pytest.raises(ValueError, match="ids must lie between 0 and 10; got -1 to 3"):
+        check_model(np.array([[3, -1]]), arrays(), settings())

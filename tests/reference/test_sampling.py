@@ -11,6 +11,7 @@ from minitransformer.reference import (
     sampling_probabilities,
     softmax,
 )
+from minitransformer.reference.sampling import check_sampling
 
 SHARES = np.array([0.1, 0.4, 0.2, 0.3])
 LOGITS = np.log(SHARES)
@@ -106,6 +107,11 @@ def test_settings_from_which_nothing_can_be_drawn_are_refused():
     for top_p in (0.0, 1.01):
         with pytest.raises(ValueError, match=f"above 0 and at most 1; got {top_p}"):
             sampling_probabilities(LOGITS, top_p=top_p)
+
+
+def test_settings_can_be_refused_before_there_are_logits():
+    with pytest.raises(ValueError, match="top_k must be at least 1; got -3"):
+        check_sampling(1.0, -3, None)
 
 
 def test_no_text_has_a_negative_length():
