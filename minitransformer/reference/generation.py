@@ -217,9 +217,7 @@ def _prepare(
         w_qkv, b_qkv = after_norm(
             f"blocks.{layer}.norm_1", np.concatenate(qkv, axis=-1)
         )
-        if settings.get(
-            "qk_norm", False
-        ):  # a layer norm too, over each head's features
+        if settings.get("qk_norm", False):  # a layer norm as well, head by head
             w_qkv, b_qkv = (_centre_heads(x, H) for x in (w_qkv, b_qkv))
         w_1, b_1 = after_norm(
             f"blocks.{layer}.norm_2",

@@ -55,6 +55,7 @@ def test_one_seed_gives_one_list_of_dates():
     assert date_pairs(0, np.random.default_rng(0)) == []
 
 
+@pytest.mark.slow
 def test_the_dictionary_is_split_as_pinned():
     words = {part: pronunciations(part) for part in PARTS}
     assert [len(words[part]) for part in PARTS] == [102_949, 5_738, 5_904]
