@@ -10,14 +10,17 @@ import numpy as np
 from minitransformer.grader import drives
 from minitransformer.grader.comparison import (
     ANYTHING,
+    DOUBLE,
     Misfit,
     Part,
+    Tolerance,
     alike,
     precision,
     read,
+    single,
 )
 from minitransformer.grader.exercise import Case, Exercise, Form, Mistake
-from minitransformer.grader.outcome import Outcome, Plain
+from minitransformer.grader.outcome import Outcome, Plain, arrays_in
 from minitransformer.grader.running import run_case
 
 Variant = tuple[Mistake, ...]  # (), one mistake, or a pair made at once
@@ -42,6 +45,9 @@ class Bench:
     def __init__(self, exercise: Exercise, cases: Sequence[Case]) -> None:
         self.exercise = exercise
         self.cases = cases
+        held = [[*arrays_in((case.data, *case.options.values()))] for case in cases]
+        self._in_float32 = [any(x.dtype == np.float32 for x in one) for one in held]
+        self._largest = [max(map(_largest, one), default=1.0) for one in held]
         self._known: dict[tuple[tuple[str, ...], Ways, int, str], Outcome] = {}
 
     def outcome(
@@ -68,6 +74,12 @@ class Bench:
                 observe=False,
             )
         return self._known[key]
+
+    def tolerance(self, index: int, digits: str) -> Tolerance:
+        """Give the tolerance for a result of this precision: never finer than inputs."""
+        if digits == "double" and not self._in_float32[index]:
+            return DOUBLE
+        return single(self._largest[index])
 
     def variants(self) -> Iterator[list[Variant]]:
         """Give the mistakes, then every pair of mistakes that can be made at once."""
@@ -127,7 +139,7 @@ class Bench:
                 return type(given.parts) is type(parts) and _same_misfit(
                     given.outcome.value, made.value
                 )
-            if alike(given.parts, parts, coarser(self.cases[index], digits)):
+            if alike(given.parts, parts, self.tolerance(index, digits)):
                 return True
         return False
 
@@ -160,17 +172,9 @@ def in_float32(value: Any) -> Any:
     return value
 
 
-def coarser(case: Case, digits: str) -> str:
-    """Give the precision to compare with: no finer than the inputs allow."""
-    return "single" if _holds_float32((case.data, dict(case.options))) else digits
-
-
-def _holds_float32(value: Any) -> bool:
-    if isinstance(value, np.ndarray):
-        return value.dtype == np.float32
-    if isinstance(value, dict):
-        return any(map(_holds_float32, value.values()))
-    return isinstance(value, list | tuple) and any(map(_holds_float32, value))
+def _largest(array: np.ndarray) -> float:
+    finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array[:0]
+    return float(np.abs(finite).max(initial=0.0))
 
 
 def digits_to_try(parts: list[Part] | Misfit) -> list[str]:
@@ -201,7 +205,7 @@ def over_limit(case: Case, given: Outcome) -> bool:
 def _same_misfit(one: Plain, two: Plain) -> bool:
     """Compare values that are not what was asked for: alike in kind, and inside."""
     if isinstance(one, np.ndarray) and isinstance(two, np.ndarray):
-        return alike([Part(ANYTHING, one)], [Part(ANYTHING, two)], "single")
+        return alike([Part(ANYTHING, one)], [Part(ANYTHING, two)], single())
     if isinstance(one, list | tuple) and isinstance(two, list | tuple):
         return len(one) == len(two) and all(map(_same_misfit, one, two))
     return type(one) is type(two) and bool(one == two)

@@ -8,11 +8,24 @@ import numpy as np
 from minitransformer.grader.exercise import Array, Form, Text, Truth
 from minitransformer.grader.outcome import Foreign, Plain
 
-# relative to the largest entry of what is compared, and a floor below which nothing
-# counts: near-zero gradients of saturated weights, a +1e-8 guard in a denominator
-TOLERANCE = {"double": (1e-7, 1e-8), "single": (1e-4, 1e-5)}
-
 ANYTHING = Array("the result")
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far results may lie apart: relative to their largest entry, and a floor."""
+
+    relative: float
+    floor: float
+
+
+# the floor: near-zero gradients of saturated weights, a +1e-8 guard in a denominator
+DOUBLE = Tolerance(1e-7, 1e-8)
+
+
+def single(largest_input: float = 1.0) -> Tolerance:
+    """Give the tolerance for float32, whose noise grows with what is put in."""
+    return Tolerance(1e-4, 1e-5 * min(max(1.0, largest_input), 100.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,33 +165,37 @@ def precision(parts: list[Part]) -> str:
     return "single" if single else "double"
 
 
-def alike(one: list[Part], two: list[Part], digits: str) -> bool:
+def alike(one: list[Part], two: list[Part], tolerance: Tolerance) -> bool:
     """Tell whether two results agree in every part."""
     return all(
-        _same_part(a.form, a.value, b.value, digits)
+        _same_part(a.form, a.value, b.value, tolerance)
         for a, b in zip(one, two, strict=True)
     )
 
 
-def _same_part(form: Array | Truth | Text, one: Any, two: Any, digits: str) -> bool:
+def _same_part(
+    form: Array | Truth | Text, one: Any, two: Any, tolerance: Tolerance
+) -> bool:
     if not isinstance(form, Array):
         return one == two
     if one.shape != two.shape:
         return False
-    return bool(close(one, two, digits if form.kind == "numbers" else "exact").all())
+    return bool(_close(form, one, two, tolerance).all())
 
 
 def differences(
-    given: list[Part], needed: list[Part], digits: str = "double"
+    given: list[Part], needed: list[Part], tolerance: Tolerance = DOUBLE
 ) -> list[Difference]:
     """List what differs, part by part; [] where all is as needed."""
     pairs = zip(given, needed, strict=True)
-    found = (_difference(one.form, one.value, two.value, digits) for one, two in pairs)
+    found = (
+        _difference(one.form, one.value, two.value, tolerance) for one, two in pairs
+    )
     return [difference for difference in found if difference is not None]
 
 
 def _difference(
-    form: Array | Truth | Text, given: Any, needed: Any, digits: str
+    form: Array | Truth | Text, given: Any, needed: Any, tolerance: Tolerance
 ) -> Difference | None:
     if isinstance(form, Truth | Text):
         if given == needed:
@@ -189,7 +206,7 @@ def _difference(
     if given.shape != needed.shape:
         words = _shape_words(form, given.shape, needed.shape)
         return Difference("shape", form, words, given, needed)
-    where = ~close(given, needed, digits if form.kind == "numbers" else "exact")
+    where = ~_close(form, given, needed, tolerance)
     if not where.any():
         return None
     odd = where & ~np.isfinite(given) if given.dtype.kind == "f" else where & False
@@ -203,16 +220,16 @@ def _difference(
     )
 
 
-def close(given: np.ndarray, needed: np.ndarray, digits: str) -> np.ndarray:
+def _close(
+    form: Array, given: np.ndarray, needed: np.ndarray, tolerance: Tolerance
+) -> np.ndarray:
     """Say entry by entry whether two arrays of one shape agree; NaN agrees with NaN."""
-    if digits == "exact":
+    if form.kind != "numbers":
         return given == needed
-    relative, floor = TOLERANCE[digits]
     one, two = given.astype(np.float64), needed.astype(np.float64)
-    finite = np.abs(two[np.isfinite(two)])
-    size = finite.max(initial=0.0)
+    size = np.abs(two[np.isfinite(two)]).max(initial=0.0)
     with np.errstate(all="ignore"):
-        near = np.abs(one - two) <= max(floor, relative * size)
+        near = np.abs(one - two) <= max(tolerance.floor, tolerance.relative * size)
         return near | (one == two) | (np.isnan(one) & np.isnan(two))
 
 

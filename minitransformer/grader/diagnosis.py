@@ -16,7 +16,6 @@ from minitransformer.grader.bench import (
     Given,
     Variant,
     bench,
-    coarser,
     over_limit,
     says,
 )
@@ -205,11 +204,14 @@ def _fault(cases: Bench, index: int, given: Given) -> Fault | None:
     if not cases.same_values(index, given):
         right = read(cases.exercise.returns, needed.value)
         assert isinstance(right, list)  # noqa: S101 - an oracle gives what is asked
-        digits = coarser(case, given.digits[-1])
-        found = differences(given.parts, right, digits) or differences(
-            given.parts, right
+        tolerance = cases.tolerance(index, given.digits[-1])
+        found = differences(given.parts, right, tolerance)
+        found = found or differences(given.parts, right)
+        first = found[0]
+        about = (
+            f"About {case.about}: " if first.kind == "verdict" and case.about else ""
         )
-        return fault(found[0].kind, found[0].words, found[0])
+        return fault(first.kind, about + first.words, first)
     if over_limit(case, came):
         held, most = (_mebibytes(one) for one in (came.peak_bytes, case.peak_limit))
         return fault("peak", f"{held} were held at once; at most {most} are needed.")

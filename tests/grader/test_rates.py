@@ -26,7 +26,7 @@ def test_each_mistake_is_refused_and_named(exercise, rates):
     spec = find_exercise(exercise)
     for mistake in spec.mistakes:
         for form in mistake.forms:
-            for seed in (None, *SEEDS):
+            for seed in (None, SEEDS[0]):
                 verdict = judge(spec, FromOracle(spec, dict(form)), seed=seed)
                 allowed = {f"{spec.id}.{one}" for one in inseparable(spec, mistake)}
                 named = set(verdict.mistakes)
