@@ -13,6 +13,10 @@ from dataclasses import dataclass
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from minitransformer.course.progress import Page
 
 
 class UserError(Exception):
@@ -67,6 +71,112 @@ def _lab(chosen: argparse.Namespace) -> int:
     if os.name == "posix":  # elsewhere this would give the prompt back at once
         os.execve(command[0], command, environment)  # noqa: S606 - no shell is wanted
     return subprocess.call(command, env=environment)
+
+
+def _describe_check(page: argparse.ArgumentParser) -> None:
+    page.add_argument(
+        "notebooks",
+        type=Path,
+        nargs="*",
+        metavar="NOTEBOOK",
+        help="your exercises (default: all notebooks of your folder)",
+    )
+
+
+def _pages(paths: Sequence[Path]) -> "list[Page]":
+    """Check a learner's notebooks behind a bar that says which."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from minitransformer.course import progress
+
+    try:
+        found = list(paths) or progress.find_notebooks(Path.cwd())
+    except FileNotFoundError as error:
+        raise UserError(str(error)) from error
+    for path in found:
+        if path.suffix not in (".ipynb", ".py") or not path.is_file():
+            raise UserError(f"check needs a notebook or a .py file; got {path}")
+    loud = Console(stderr=True)
+    return list(
+        track(
+            progress.check_notebooks(found),
+            "Checking",
+            total=len(found),
+            console=loud,
+            transient=True,
+            disable=not loud.is_terminal,
+        )
+    )
+
+
+def _check(chosen: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from minitransformer.course.progress import next_step
+
+    pages, console = _pages(chosen.notebooks), Console(highlight=False)
+    table = Table("exercise", box=None, pad_edge=False)
+    table.add_column("points", justify="right")
+    table.add_column("what was found", overflow="fold")
+    signs = {"passed": "✓", "not_written": "○"}
+    for page in pages:
+        table.add_row(Text(page.path.stem, style="bold"), "", Text(page.report.error))
+        for one in page.report.exercises:
+            untouched = one.status == "not_written"
+            table.add_row(
+                Text(f"{signs.get(one.status, '✗')} {one.id}"),
+                f"{one.points:g} / {one.max_points:g}",
+                Text("not written yet" if untouched else one.message),
+            )
+    console.print(table)
+    points = sum(page.report.points for page in pages)
+    whole = sum(page.report.max_points for page in pages)
+    console.print(Text(f"\n{points:g} of {whole:g} points. {next_step(pages)}"))
+    return 1 if any(page.report.error for page in pages) else 0
+
+
+def _describe_progress(page: argparse.ArgumentParser) -> None:
+    page.add_argument(
+        "--folder", type=Path, help="your own folder (default: found from here)"
+    )
+
+
+def _progress(chosen: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from minitransformer.course.progress import find_notebooks, next_step
+    from minitransformer.notebook import prediction_log
+
+    start = (chosen.folder or Path.cwd()).expanduser().absolute()
+    try:
+        found = find_notebooks(start)
+    except FileNotFoundError as error:
+        raise UserError(str(error)) from error
+    pages, console = _pages(found), Console(highlight=False)
+    table = Table("topic", box=None, pad_edge=False)
+    for name in ("solved", "points"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for page in pages:
+        count = len(page.report.exercises)
+        table.add_row(
+            page.path.stem,
+            f"{page.solved} of {count}",
+            f"{page.report.points:g} / {page.report.max_points:g}",
+            Text("■" * page.solved + "□" * (count - page.solved)),
+        )
+    console.print(table)
+    folder = prediction_log.predictions_folder(found[0].parent)
+    if folder is not None:
+        made = prediction_log.read_predictions(folder)
+        console.print(Text(f"\n{prediction_log.calibration(made)}"))
+    console.print(Text(f"\n{next_step(pages)}"))
+    return 0
 
 
 def _describe_grade(page: argparse.ArgumentParser) -> None:
@@ -331,6 +441,18 @@ COMMANDS: tuple[Command, ...] = (
         summary="let a trained character model write, character by character",
         describe=_describe_generate,
         run=_generate,
+    ),
+    Command(
+        name="check",
+        summary="check your own answers, all at once, with what was found in each",
+        describe=_describe_check,
+        run=_check,
+    ),
+    Command(
+        name="progress",
+        summary="what you have done so far, and what is next",
+        describe=_describe_progress,
+        run=_progress,
     ),
     Command(
         name="grade",

@@ -1,5 +1,6 @@
 """A learner's folder, progress, and the final model from a learner's own parts.
 
 `workbook` makes the folder and brings it up to date, cell by cell with `cells`; `lab`
-opens JupyterLab in it; `doctor` looks whether everything is there.
+opens JupyterLab in it; `progress` checks its answers again and says what is next;
+`doctor` looks whether everything is there.
 """

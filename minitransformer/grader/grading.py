@@ -35,8 +35,9 @@ class Settings:
 
     Attributes
     ----------
-    seed : int
-        Draws the hidden cases and the order in which cases are met.
+    seed : int or None
+        Draws the hidden cases and the order in which cases are met; None for the shown
+        cases alone, as a learner's own check has them.
     timeout : float
         Seconds for one exercise, all its cases together.
     topics : tuple of str
@@ -45,7 +46,7 @@ class Settings:
         Whether a library function handed in as the answer costs its points.
     """
 
-    seed: int
+    seed: int | None
     timeout: float = 10.0
     topics: tuple[str, ...] = ()
     policy_costs: bool = True

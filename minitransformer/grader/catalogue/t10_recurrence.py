@@ -191,12 +191,9 @@ def path_cases(draw: Draw) -> Iterator[Case]:
     yield case("window", "window", 1, window=2)
     yield case("window", "window", far, window=3)
     yield case("window", "window", 3, window=40)
-    for kind, options in (
-        ("recurrent", {}),
-        ("attention", {}),
-        ("window", {"window": 5}),
-    ):
-        yield case("distance 0", kind, 0, **options)
+    yield case("distance 0", "recurrent", 0)
+    yield case("distance 0", "attention", 0)
+    yield case("distance 0", "window", 0, window=5)
     yield case("errors", "window", 5, about="a window of 1", window=1)
     yield case("errors", "telepathy", 5, about="an unknown kind")
 

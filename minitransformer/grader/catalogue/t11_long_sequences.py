@@ -274,7 +274,7 @@ def average_of_blocks(
         @ v[..., at : at + block, :]
         for at in blocks(k.shape[-2], block)
     ]
-    return sum(outputs) / len(outputs)
+    return np.mean(outputs, axis=0)
 
 
 def one(correction: np.ndarray) -> float:

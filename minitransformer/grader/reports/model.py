@@ -129,7 +129,7 @@ class Report:
     """What came of a run, the submissions in the order of their names."""
 
     isolation: str
-    seed: int
+    seed: int | None
     submissions: Sequence[SubmissionReport] = field(default_factory=tuple)
 
     def to_json(self) -> dict[str, Any]:
