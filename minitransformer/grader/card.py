@@ -42,10 +42,9 @@ def headline(verdict: Verdict) -> str:
     sign, words = HEADLINES[verdict.status]
     if verdict.stock and verdict.status == "passed":
         words = "right, on its own"
-    return (
-        f"{sign} {verdict.exercise.id}: {words} · {verdict.points:g} of "
-        f"{verdict.exercise.points:g} points"
-    )
+    whole = verdict.exercise.points
+    unit = "point" if whole == 1 else "points"
+    return f"{sign} {verdict.exercise.id}: {words} · {verdict.points:g} of {whole:g} {unit}"
 
 
 def findings(verdict: Verdict) -> list[str]:
@@ -63,14 +62,26 @@ def findings(verdict: Verdict) -> list[str]:
             lines.append(_hidden_words(verdict, fault))
         else:
             lines += _fault_words(verdict, fault)
-        if verdict.right:
-            lines.append(f"Right so far: {', '.join(verdict.right)}.")
-        lines.append(f"Not yet: {', '.join(verdict.wrong)}.")
+        lines += _group_words(verdict)
     if verdict.status == "not_written":
         lines.append(
             "Replace `raise NotImplementedError` by your answer, then check again."
         )
     return lines + list(verdict.notes)
+
+
+def _group_words(verdict: Verdict) -> list[str]:
+    """Say which groups of cases, or which of a bank's implementations, went how."""
+    if verdict.exercise.bank is None:
+        right = [f"Right so far: {', '.join(verdict.right)}."] if verdict.right else []
+        return [*right, f"Not yet: {', '.join(verdict.wrong)}."]
+    bank, lines = verdict.exercise.bank, []
+    shown = [one for one in verdict.faults if not one.case.hidden]
+    for words, truth in (("Missed", bank), ("Accused, though right", not bank)):
+        names = [one.case.about for one in shown if one.needed.value == truth]
+        if names:
+            lines.append(f"{words}: {', '.join(names)}.")
+    return lines
 
 
 def _stock_words(verdict: Verdict) -> str:
@@ -139,6 +150,10 @@ def message(verdict: Verdict) -> str:
     )
 
 
+def _case_words(fault: Fault) -> str:
+    return ", ".join(words for words in (fault.case.group, fault.case.about) if words)
+
+
 # ---------------------------------------------------------------- arrays
 def window(fault: Fault) -> Window | None:
     """Cut out the part of what came and what was needed where the difference shows."""
@@ -172,34 +187,28 @@ def window(fault: Fault) -> Window | None:
     return Window(name, given, needed, where, cut)
 
 
-def inputs(verdict: Verdict, fault: Fault) -> list[tuple[str, str]]:
-    """Write out the data and options of a case, by name."""
+def inputs(verdict: Verdict, fault: Fault) -> list[str]:
+    """Write out the data and options of a case by name, arrays row by row."""
     names = input_names(verdict.exercise)
     pairs = [*zip(names, fault.case.data, strict=False), *fault.case.options.items()]
-    return [(name, written(value)) for name, value in pairs]
+    shown = [(name, value) for name, value in pairs if not callable(value)]
+    return [f"{name} = {written(value, len(name) + 3)}" for name, value in shown]
 
 
-def written(value: Any) -> str:
+def written(value: Any, indent: int = 0) -> str:
     """Write a value of a case out, or say how large it is."""
     if isinstance(value, np.ndarray):
         if value.size > MOST_ENTRIES:
             return f"an array of shape {value.shape}, {value.dtype}"
-        return re.sub(
-            r"\s+",
-            " ",
-            np.array2string(value, separator=", ", precision=3, suppress_small=True),
+        return np.array2string(
+            value, separator=", ", precision=3, suppress_small=True, prefix=" " * indent
         )
     if isinstance(value, list | tuple):
         inner = ", ".join(written(one) for one in value)
         return f"[{inner}]" if isinstance(value, list) else f"({inner})"
     if isinstance(value, dict):
-        return (
-            "{"
-            + ", ".join(f"{name}: {written(one)}" for name, one in value.items())
-            + "}"
-        )
-    if callable(value):
-        return "a function"
+        inner = ", ".join(f"{name}: {written(one)}" for name, one in value.items())
+        return f"{{{inner}}}"
     return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
@@ -209,9 +218,10 @@ def text(verdict: Verdict) -> str:
     lines = [headline(verdict), *(f"  {line}" for line in findings(verdict))]
     fault = verdict.fault
     if fault is not None and not fault.case.hidden:
-        about = f", {fault.case.about}" if fault.case.about else ""
-        lines.append(f"  The smallest input that shows it ({fault.case.group}{about}):")
-        lines += [f"    {name} = {value}" for name, value in inputs(verdict, fault)]
+        given = "\n".join(inputs(verdict, fault))
+        if given:
+            lines.append(f"  The smallest input that shows it ({_case_words(fault)}):")
+            lines += [f"    {line}" for line in given.splitlines()]
         found = window(fault)
         if found is not None:
             lines += [f"    {line}" for line in _side_by_side(found)]
@@ -220,7 +230,8 @@ def text(verdict: Verdict) -> str:
             lines += [f"    {line}" for line in fault.given.printed.splitlines()[:5]]
     if verdict.status != "passed":
         heading, _ = place(verdict)
-        lines.append(f"  Reread lesson {verdict.exercise.topic[:2]}: {heading}")
+        verb = "Read" if verdict.status == "not_written" else "Reread"
+        lines.append(f"  {verb} lesson {verdict.exercise.topic[:2]}: {heading}")
     return "\n".join(lines)
 
 
@@ -254,12 +265,14 @@ color:var(--jp-content-font-color1,inherit)}
 .mt-card.wrong{border-left-color:#b45309}
 .mt-card p{margin:.35em 0}.mt-card .head{font-weight:700}
 .mt-card .ask{font-style:italic;padding-left:.8em;border-left:2px solid #8888}
-.mt-card table{border-collapse:collapse;margin:.2em 1.5em .4em 0;font-variant-numeric:tabular-nums}
-.mt-card caption{text-align:left;caption-side:top;padding:0 0 .2em}
+.mt-card a{color:var(--jp-content-link-color,inherit);text-decoration:underline}
+.mt-card table{font-size:inherit;border-collapse:collapse;margin:.2em 1.5em .4em 0;font-variant-numeric:tabular-nums}
+.mt-card caption{font-size:inherit;color:inherit;text-align:left;caption-side:top;padding:0 0 .2em}
 .mt-card td{border:none;padding:.1em .5em;text-align:right;font-family:monospace}
 .mt-card td.differs{font-weight:700;outline:2px solid currentColor;outline-offset:-2px}
 .mt-card .side{display:flex;flex-wrap:wrap;align-items:flex-start}
-.mt-card code,.mt-card pre{white-space:pre-wrap;overflow-wrap:anywhere;background:none}
+.mt-card code,.mt-card pre{background:none;color:inherit}
+.mt-card pre{margin:.2em 0 .6em;overflow-x:auto}
 .mt-card svg{max-width:100%;height:auto}
 """.replace("\n", "")
 
@@ -278,7 +291,7 @@ def html(verdict: Verdict) -> str:
     if verdict.status != "passed":
         heading, link = place(verdict)
         body.append(
-            f'<p>Reread in the lesson: <a href="{escape(link)}">{escape(heading)}</a></p>'
+            f'<p>In the lesson: <a href="{escape(link)}">{escape(heading)}</a></p>'
         )
     name = f"Result of {verdict.exercise.id}"
     return (
@@ -292,14 +305,10 @@ def _inline(line: str) -> str:
 
 
 def _fault_html(verdict: Verdict, fault: Fault) -> str:
-    about = f", {fault.case.about}" if fault.case.about else ""
-    listed = "".join(
-        f"<br><code>{escape(name)} = {escape(value)}</code>"
-        for name, value in inputs(verdict, fault)
-    )
-    parts = [
-        f"<p>The smallest input that shows it ({escape(fault.case.group + about)}):{listed}</p>"
-    ]
+    given, parts = "\n".join(inputs(verdict, fault)), []
+    if given:
+        about = escape(f"The smallest input that shows it ({_case_words(fault)}):")
+        parts.append(f"<p>{about}</p><pre>{escape(given)}</pre>")
     found = window(fault)
     if found is not None:
         came = _table(f"{found.name} that came", found.given, found.where)

@@ -239,7 +239,7 @@ def number(value: Any) -> str:
     value = np.asarray(value).item()
     if isinstance(value, bool | int):
         return str(value)
-    return f"{value + 0.0:.3g}"
+    return f"{value + 0.0:.3g}".replace("nan", "NaN")
 
 
 def _place(name: str, index: tuple[int, ...]) -> str:
@@ -270,7 +270,7 @@ def _shape_words(form: Array, given: tuple[int, ...], needed: tuple[int, ...]) -
 
 def _odd_words(form: Array, given: np.ndarray, odd: np.ndarray) -> str:
     index = _first(odd)
-    what = number(given[index]).replace("nan", "NaN").replace("inf", "infinity")
+    what = number(given[index]).replace("inf", "infinity")
     count = int(odd.sum())
     many = f" ({count} of {odd.size} entries are not finite)" if count > 1 else ""
     return f"{_place(form.name, index)} is {what}{many}."

@@ -62,8 +62,8 @@ class Verdict:
         As given, from 0 to `exercise.points`.
     right, wrong : tuple of str
         The groups of cases by how they went.
-    fault : Fault or None
-        The smallest shown case that failed, else a hidden one.
+    faults : tuple of Fault
+        The cases that failed, shown ones first, the smallest first.
     recognised : tuple of variants
         Each one mistake or a pair; several where outputs cannot tell them apart.
     broken : str
@@ -79,11 +79,16 @@ class Verdict:
     points: float = 0.0
     right: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
-    fault: Fault | None = None
+    faults: tuple[Fault, ...] = ()
     recognised: tuple[Variant, ...] = ()
     broken: str = ""
     stock: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def fault(self) -> Fault | None:
+        """The smallest shown case that failed, else a hidden one."""
+        return self.faults[0] if self.faults else None
 
     @property
     def mistakes(self) -> list[str]:
@@ -148,6 +153,7 @@ def weigh(cases: Bench, outcomes: Sequence[Outcome]) -> Verdict:
     given = cases.read(outcomes)
     faults = [_fault(cases, index, one) for index, one in enumerate(given)]
     found = [fault for fault in faults if fault is not None]
+    found.sort(key=lambda fault: (fault.case.hidden, _size(fault.case)))
     bad = {fault.case.group for fault in found}
     groups = dict.fromkeys(case.group for case in cases.cases)
     verdict = Verdict(
@@ -165,7 +171,7 @@ def weigh(cases: Bench, outcomes: Sequence[Outcome]) -> Verdict:
         verdict,
         status=_status(found),
         points=_points(cases, faults),
-        fault=min(found, key=lambda fault: (fault.case.hidden, _size(fault.case))),
+        faults=tuple(found),
         recognised=tuple(recognised),
         broken="" if recognised else _broken_property(exercise, found),
     )
@@ -283,9 +289,7 @@ def _recognise(cases: Bench, given: Sequence[Given]) -> list[Variant]:
 
 
 def _broken_property(exercise: Exercise, found: Sequence[Fault]) -> str:
-    for fault in sorted(
-        found, key=lambda fault: (fault.case.hidden, _size(fault.case))
-    ):
+    for fault in found:
         parts = read(exercise.returns, fault.given.value)
         if fault.kind != "values" or isinstance(parts, Misfit):
             continue

@@ -476,7 +476,7 @@ def module_cases(draw: Draw) -> Iterator[Case]:
     def arguments(Tq: int) -> tuple[Any, ...]:
         C = H * D
         values = {
-            f"{name}.weight": draw.normal(C, C, size=0.6, dtype=np.float32)
+            f"{name}.weight": draw.normal(C, C, size=1.5 * C**-0.5, dtype=np.float32)
             for name in ("query", "key", "value", "output")
         }
         x = draw.normal(B, Tq, C, dtype=np.float32)
