@@ -70,12 +70,48 @@ def test_panels_of_a_heat_map_share_one_scale():
         {"small": np.eye(2) / 10, "large": 5 * np.eye(2)}, kind="plain"
     )
     scales = {at.collections[0].get_clim() for at in axes_with_data(figure)}
-    assert scales == {(-5.0, 5.0)}
+    assert scales == {(0.0, 5.0)}
 
 
 def test_weights_are_coloured_from_zero_to_one():
     figure = plots.heat_map(np.full((2, 2), 0.5))
     assert figure.axes[0].collections[0].get_clim() == (0.0, 1.0)
+
+
+def test_what_is_no_weight_is_not_drawn_as_one():
+    message = r"between 0 and 1; got values from -1 to 1: .*'plain'"
+    with pytest.raises(ValueError, match=message):
+        plots.heat_map(np.array([[1.0, -1.0]]), kind="weights")
+
+
+def test_without_a_kind_values_below_zero_get_a_scale_with_a_sign():
+    figure = plots.heat_map(np.array([[1.0, -2.0]]))
+    assert figure.axes[0].collections[0].get_clim() == (-2.0, 2.0)
+
+
+def test_values_without_a_sign_are_coloured_from_zero_up():
+    figure = plots.heat_map(np.array([[1.0, 4.0]]), kind="plain")
+    assert figure.axes[0].collections[0].get_clim() == (0.0, 4.0)
+
+
+def test_a_logarithmic_axis_has_plain_numbers_where_the_points_are():
+    figure = plots.curves(
+        [24, 48, 96], {"": [1, 2, 3]}, x="length", y="share", log_x=True
+    )
+    labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert labels == ["24", "48", "96"]
+
+
+def test_a_logarithmic_axis_with_uneven_points_counts_one_two_five():
+    figure = plots.curves([1, 2, 3, 20], {"": [1, 2, 3, 4]}, x="n", y="y", log_x=True)
+    figure.draw_without_rendering()
+    labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert {"1", "2", "5", "10", "20"} <= set(labels)
+
+
+def test_many_narrow_bars_keep_their_numbers_to_themselves():
+    crowded = {name: dict.fromkeys("abcdefghij", 1.0) for name in ("one", "two")}
+    assert not plots.bars(crowded, x="place", y="share").axes[0].texts
 
 
 def test_a_heat_map_writes_its_numbers_and_hatches_what_is_masked():

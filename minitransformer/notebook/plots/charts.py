@@ -1,9 +1,11 @@
 """Charts: curves, bars, points and arrows, from arrays to a Figure."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Arc
@@ -28,6 +30,8 @@ from minitransformer.notebook.plots.palette import (
 Numbers = np.ndarray | Sequence[int | float]
 Curve = Numbers | Sequence[Numbers] | tuple[Numbers, Numbers]
 Bar = int | float | Numbers
+
+_LONGEST_NAME = 20  # characters on one line at the end of a curve
 
 
 def curves(
@@ -79,13 +83,10 @@ def curves(
                 )
             )
         if log_x:
-            at.set_xscale("log", base=2 if _powers_of_two(positions) else 10)
+            _stretch(at, np.asarray(positions, dtype=float))
         if log_y:
             at.set_yscale("log")
-            _plain_numbers(at)
-        if log_x and _powers_of_two(positions):
-            at.set_xticks(list(positions), [f"{place:g}" for place in positions])
-            at.minorticks_off()
+            _plain_numbers(at.yaxis, at.get_ylim())
         if limits:
             at.set_ylim(*limits)
         at.grid(visible=True)
@@ -106,20 +107,23 @@ def growth(
     return curves(positions, series, x=x, y=y, log_x=True, log_y=True)
 
 
-def _plain_numbers(at: Axes) -> None:
+def _stretch(at: Axes, places: np.ndarray) -> None:
+    """Make the horizontal axis logarithmic, with ticks where a reader expects them."""
+    at.set_xscale("log")
+    even = np.ptp(np.diff(np.log(places))) < 0.5 if 1 < places.size <= 14 else False
+    if even:  # each some times as large as the one before
+        at.set_xticks(places, [f"{place:,g}" for place in places])
+        at.xaxis.set_minor_locator(NullLocator())
+    else:
+        _plain_numbers(at.xaxis, at.get_xlim())
+
+
+def _plain_numbers(axis: Axis, ends: tuple[float, float]) -> None:
     """Write 2, 5, 10 beside a short logarithmic axis, not powers of ten."""
-    low, high = at.get_ylim()
-    if high / low < 1e3:
-        at.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        at.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-        at.yaxis.set_minor_locator(NullLocator())
-
-
-def _powers_of_two(positions: Numbers) -> bool:
-    places = np.asarray(positions, dtype=float)
-    if not 1 < places.size <= 14 or (places <= 0).any():
-        return False
-    return bool(np.allclose(np.log2(places) % 1, 0))
+    if ends[1] / ends[0] < 1e4:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        axis.set_minor_locator(NullLocator())
 
 
 def _curve(
@@ -189,7 +193,8 @@ def _name_ends(
     if len(named) < 2 and len(ends) == 1 and not ends[0][2]:
         return
     figure.draw_without_rendering()
-    apart = 13.0  # points between two names
+    named = [(x, y, fill(name, _LONGEST_NAME), colour) for x, y, name, colour in named]
+    apart = 13.0 * max((name.count("\n") + 1 for _, _, name, _ in named), default=1)
     to_points = 72 / figure.dpi
     right = max((end[0] for end in named), default=0.0)
     heights = [at.transData.transform((right, end[1]))[1] * to_points for end in named]
@@ -282,6 +287,8 @@ def bars(
     }
     names = list(dict.fromkeys(name for group in series.values() for name in group))
     wide = 0.74 / len(series)
+    room = (WIDTH - 0.8) * wide / len(names)  # inches for the number of a bar
+    size = 9.0 if room > 0.42 else 7.5 if room > 0.3 else 0.0
     with lettering():
         figure = card(3.4)
         at = figure.subplots()
@@ -295,14 +302,14 @@ def bars(
                         np.atleast_1d(np.asarray(group[name], float)),
                         wide,
                         index,
-                        digits,
                     )
+                    _amount(at, where, group[name], digits=digits, size=size)
             at.bar(
                 0,
                 0,
                 color=_fill(index),
                 edgecolor=SERIES[index % len(SERIES)],
-                hatch=_HATCHES[index % 6],
+                hatch=_HATCHES[index % len(_HATCHES)],
                 label=label,
             )
         at.set_xticks(range(len(names)), names)
@@ -337,22 +344,17 @@ def _fill(index: int) -> str:
     return tint(SERIES[index % len(SERIES)], 0.28)
 
 
-def _bar(
-    at: Axes, where: float, amounts: np.ndarray, wide: float, index: int, digits: int
-) -> None:
-    """Draw one bar at the mean of its amounts, its number, and a dot for each seed."""
-    mean = float(amounts.mean())
-    colour = SERIES[index % len(SERIES)]
+def _bar(at: Axes, where: float, amounts: np.ndarray, wide: float, index: int) -> None:
+    """Draw one bar at the mean of its amounts, and a dot for each seed."""
     at.bar(
         where,
-        mean,
+        amounts.mean(),
         wide * 0.92,
         color=_fill(index),
-        edgecolor=colour,
-        hatch=_HATCHES[index % 6],
+        edgecolor=SERIES[index % len(SERIES)],
+        hatch=_HATCHES[index % len(_HATCHES)],
         linewidth=1,
     )
-    top = float(amounts.max()) if mean >= 0 else float(amounts.min())
     if len(amounts) > 1:
         at.plot(
             where + np.linspace(-0.2, 0.2, len(amounts)) * wide,
@@ -363,15 +365,23 @@ def _bar(
             markersize=4.5,
             zorder=3,
         )
-    at.annotate(
-        f"{round(mean, digits) + 0.0:,.{digits}f}",
-        (where, top),
-        xytext=(0, 4 if mean >= 0 else -4),
-        textcoords="offset points",
-        ha="center",
-        va="bottom" if mean >= 0 else "top",
-        fontsize=9,
-    )
+
+
+def _amount(at: Axes, where: float, bar: Bar, *, digits: int, size: float) -> None:
+    """Write a bar's number beyond its end, if there is room for it."""
+    amounts = np.atleast_1d(np.asarray(bar, dtype=float))
+    mean = float(amounts.mean())
+    above = mean >= 0
+    if size:
+        at.annotate(
+            f"{round(mean, digits) + 0.0:,.{digits}f}".replace("-", "−"),
+            (where, float(amounts.max() if above else amounts.min())),
+            xytext=(0, 4 if above else -4),
+            textcoords="offset points",
+            ha="center",
+            va="bottom" if above else "top",
+            fontsize=size,
+        )
 
 
 def scatter(

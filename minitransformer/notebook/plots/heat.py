@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.colorizer import ColorizingArtist
 from matplotlib.colors import Colormap, to_hex
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 
 from minitransformer.notebook.plots.palette import (
@@ -31,6 +32,7 @@ Kind = Literal["weights", "scores", "query", "key", "value", "plain"]
 Curve = np.ndarray | Sequence[float] | tuple[np.ndarray, np.ndarray]
 
 _MEANING = {"weights": "weight", "scores": "score", "plain": "value"}
+_OCHRE = "#8F5A00"  # the upper half of the signed scale
 _MOST_NUMBERED = 10  # with more columns the numbers no longer fit their cells
 _LARGEST_CELL = 0.62  # inches
 _TALLEST = 5.4
@@ -44,7 +46,7 @@ def heat_map(
     columns: Sequence[str] | None = None,
     x: str = "key",
     y: str = "query",
-    kind: Kind = "weights",
+    kind: Kind | None = None,
     limits: tuple[int | float, int | float] | None = None,
     mask: np.ndarray | None = None,
     digits: int = 2,
@@ -62,9 +64,10 @@ def heat_map(
         The tokens beside and below the cells; places are numbered where there are none.
     x, y : str
         What the columns and the rows are.
-    kind : {"weights", "scores", "query", "key", "value", "plain"}
-        Which colours: weights from 0 up, a role's own colour, or, for scores and plain
-        arrays, slate below zero and ochre above.
+    kind : {"weights", "scores", "query", "key", "value", "plain"}, optional
+        Which colours: weights between 0 and 1, a role's own colour, or ochre for scores
+        and plain arrays; where there are values below zero, those are slate. Without it,
+        weights if everything lies between 0 and 1, else plain.
     limits : (float, float), optional
         Ends of the scale. Without them, 0 and 1 for weights (0 and the largest where there
         are more than ten columns), else what the values span.
@@ -95,6 +98,8 @@ def heat_map(
             name: np.where(np.broadcast_to(mask, array.shape), array, np.nan)
             for name, array in arrays.items()
         }
+    if kind is None:
+        kind = "weights" if _are_weights(arrays.values()) else "plain"
     scale, low, high = _scale(arrays.values(), kind, limits)
     across = min(len(arrays), 4 if len(arrays) > 3 else 3)
     down = -(-len(arrays) // across)
@@ -114,10 +119,16 @@ def heat_map(
             at.set_xlabel(x)
         for at in axes[:, 0]:
             at.set_ylabel(y)
-        _token_ticks(axes, shape, rows, columns)
+        _token_ticks(axes, shape, rows, columns, room=wide / (across * shape[1]))
         if drawn is not None:
             _scale_bar(figure, drawn, axes, label or _MEANING.get(kind, kind))
         return settle(figure)
+
+
+def _are_weights(arrays: Collection[np.ndarray]) -> bool:
+    """Say whether everything lies between 0 and 1, up to rounding."""
+    finite = np.concatenate([array[np.isfinite(array)] for array in arrays])
+    return bool(((finite >= 0) & (finite <= 1 + 1e-6)).all())
 
 
 def _scale(
@@ -129,13 +140,18 @@ def _scale(
     limits = None if limits is None else (float(limits[0]), float(limits[1]))
     finite = np.concatenate([array[np.isfinite(array)] for array in arrays])
     if kind == "weights":
+        if not _are_weights(arrays):
+            raise ValueError(
+                f"weights lie between 0 and 1; got values from {finite.min():.3g} to "
+                f"{finite.max():.3g}: choose another kind, as kind='plain'"
+            )
         wide = any(array.shape[1] > _MOST_NUMBERED for array in arrays)
         low, high = limits or (0.0, float(finite.max(initial=0.0)) if wide else 1.0)
         return rising(colour_of("weight")), low, high or 1.0
     largest = float(np.abs(finite).max(initial=0.0)) or 1.0
-    if kind in ROLES and (finite.size == 0 or finite.min() >= 0):
+    if finite.size == 0 or finite.min() >= 0:
         low, high = limits or (0.0, largest)
-        return rising(colour_of(kind)), low, high
+        return rising(colour_of(kind) if kind in ROLES else _OCHRE), low, high
     low, high = limits or (-largest, largest)
     return both_ways(), low, high
 
@@ -196,8 +212,9 @@ def _finish_cells(
     for side in at.spines.values():
         side.set_visible(b=True)
         side.set_color(RULE)
-    for i, j in np.argwhere(~np.isfinite(array)):
-        at.add_patch(_hatched(int(j), int(i)))
+    empty = np.argwhere(~np.isfinite(array))
+    if len(empty):
+        at.add_patch(_hatched(empty))
     if (
         array.shape[1] > _MOST_NUMBERED
         or array.shape[0] > 2 * _MOST_NUMBERED
@@ -221,11 +238,15 @@ def _number(value: float, digits: int) -> str:
     return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
-def _hatched(column: int, row: int) -> Rectangle:
-    return Rectangle(
-        (column - 0.5, row - 0.5),
-        1,
-        1,
+def _hatched(cells: np.ndarray) -> PathPatch:
+    """Hatch the cells of these rows and columns, all in one go."""
+    square = Path.unit_rectangle()
+    squares = [
+        Path(np.add(square.vertices, (column - 0.5, row - 0.5)), square.codes)
+        for row, column in cells
+    ]
+    return PathPatch(
+        Path.make_compound_path(*squares),
         facecolor=SHADE,
         edgecolor="#A9B1B9",
         hatch="////",
@@ -238,26 +259,32 @@ def _token_ticks(
     shape: tuple[int, ...],
     rows: Sequence[str] | None,
     columns: Sequence[str] | None,
+    *,
+    room: float,
 ) -> None:
+    """Write tokens, or numbers at as many lines as there is room for, in inches a cell."""
     first = axes.flat[0]
-    for axis, size, names in (
-        (first.yaxis, shape[0], rows),
-        (first.xaxis, shape[1], columns),
+    for axis, size, names, letter in (
+        (first.yaxis, shape[0], rows, 0.16),
+        (first.xaxis, shape[1], columns, 0.24),
     ):
-        if names is None:
-            if size <= 16:
-                axis.set_ticks(range(size))
-            else:
-                axis.set_major_locator(MaxNLocator(integer=True, nbins=9))
-        elif len(names) != size:
+        if names is not None and len(names) != size:
             raise ValueError(
                 f"one label is needed for each of {size} lines; got {len(names)}"
             )
-        else:
+        if names is not None:
             axis.set_ticks(range(size), [visible(name) for name in names])
+        elif size <= 16 and room >= letter:
+            axis.set_ticks(range(size))
+        else:
+            most = max(2, min(9, int(size * room / letter / 1.5)))
+            axis.set_major_locator(MaxNLocator(integer=True, nbins=most))
     if columns is not None and max(map(len, columns), default=0) > 3:
         for at in axes.flat:
             at.tick_params(axis="x", rotation=45 if shape[1] > 4 else 0)
+    if room < 0.14:
+        for at in axes.flat:
+            at.tick_params(labelsize=max(5.5, 62 * room))
 
 
 def _scale_bar(
