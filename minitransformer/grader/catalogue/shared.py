@@ -195,6 +195,17 @@ def filled_with(value: float) -> Callable:
     return lambda scores, mask: np.where(mask, scores, value)
 
 
+def added(value: float) -> Callable:
+    """Add a finite number to forbidden scores."""
+    return lambda scores, mask: scores + np.where(mask, 0.0, value)
+
+
+def powers_times_mask(scores: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Give the scores whose powers are e^scores · mask, with inf · 0 where they overflow."""
+    forbidden = np.where(np.isinf(np.exp(scores)), np.nan, -np.inf)
+    return np.where(mask, scores, forbidden)
+
+
 def times_minus_infinity(scores: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Add (1 − mask) · −inf, which is NaN where the mask is 1."""
     return scores + (1.0 - mask) * -np.inf
@@ -309,10 +320,11 @@ MASK_ADDED = Mistake(
 UNIFORM_ON_EMPTY = Mistake(
     "uniform_on_empty",
     {"fill": filled_with(-1e9), "empty": as_they_come},
-    "A row that may look at nothing looks at everything evenly.",
-    "If all scores of a row are the same, however negative, what does softmax make of "
-    "them?",
+    "A row that may look at nothing looks at everything.",
+    "If the same number is taken from all scores of a row, however large, what does "
+    "softmax make of them?",
     EMPTY_ROW,
+    also=({"fill": added(-1e9), "empty": as_they_come},),
 )
 SMALL_FILL = Mistake(
     "small_fill",
@@ -333,7 +345,10 @@ NO_SHIFT_MASKED = Mistake(
     NO_SHIFT.plain,
     NO_SHIFT.question,
     BEFORE_SOFTMAX,
-    also=({"shift": unshifted, "divide": zero_for_nothing},),
+    also=(
+        {"shift": unshifted, "divide": zero_for_nothing},
+        {"shift": unshifted, "fill": powers_times_mask, "divide": zero_for_nothing},
+    ),
 )
 MASK_MISTAKES = (
     MASK_IGNORED,

@@ -254,9 +254,32 @@ def with_each(query: np.ndarray, keys: np.ndarray) -> np.ndarray:
     return keys @ query  # (Tk,)
 
 
+def cosines(query: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Give the dot product with each key's direction."""
+    return (keys / lengths(keys)) @ query
+
+
+def nearness(query: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Give minus the distance to each key."""
+    return -distances(query[None], keys)[0]
+
+
+def in_the_order_of_places(case: Case, places: np.ndarray) -> bool:
+    """Look at neighbours in the result that have the same dot product."""
+    query, keys, _ = case.data
+    scores = (keys @ query)[places.astype(int)]
+    tied = np.isclose(scores[1:], scores[:-1])
+    return bool((places[1:] > places[:-1])[tied].all())
+
+
 def falling(scores: np.ndarray) -> np.ndarray:
     """Order from the largest down, equal ones by their place."""
     return np.argsort(-scores, kind="stable")
+
+
+def falling_unstable(scores: np.ndarray) -> np.ndarray:
+    """Order from the largest down, equal ones as the machine's sort leaves them."""
+    return np.argsort(-scores)
 
 
 def most_similar(
@@ -320,6 +343,7 @@ MOST_SIMILAR = Exercise(
             "The keys come with the smallest dot product first.",
             "In which direction does `argsort` sort?",
             COMPANY,
+            also=({"order": np.argsort},),
         ),
         Mistake(
             "ties_to_higher",
@@ -327,21 +351,24 @@ MOST_SIMILAR = Exercise(
             "Equal keys come with the higher place first.",
             "If a rising order is read from its end, what happens to equal entries?",
             COMPANY,
+            also=({"order": lambda scores: np.argsort(scores)[::-1]},),
         ),
         Mistake(
             "cosine",
-            {"score": lambda query, keys: (keys / lengths(keys)) @ query},
+            {"score": cosines},
             "The keys are ranked by their cosine.",
             "Two keys of the same direction, one twice as long: which has the larger "
             "dot product?",
             LONGER,
+            also=({"score": cosines, "order": falling_unstable},),
         ),
         Mistake(
             "by_distance",
-            {"score": lambda query, keys: -distances(query[None], keys)[0]},
+            {"score": nearness},
             "The keys are ranked by their distance.",
             "Can a key be far away and have a large dot product all the same?",
             LONGER,
+            also=({"score": nearness, "order": falling_unstable},),
         ),
         Mistake(
             "returns_scores",
@@ -349,6 +376,13 @@ MOST_SIMILAR = Exercise(
             "The dot products come back, not the places of the keys.",
             "What would the caller need, to look the keys up?",
             COMPANY,
+        ),
+    ),
+    properties=(
+        Property(
+            "equal keys come in the order of their places (a sort keeps it only if it is "
+            "stable)",
+            in_the_order_of_places,
         ),
     ),
     built_on=("dot_products",),

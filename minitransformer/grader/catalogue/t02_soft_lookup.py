@@ -42,6 +42,20 @@ def lost_axis(powers: np.ndarray, axis: int | None) -> np.ndarray:
     return powers.sum(axis=axis)
 
 
+def no_sum(powers: np.ndarray, axis: int | None) -> float:
+    """Divide by 1."""
+    return 1.0
+
+
+def first_of_the_largest(
+    shifted: np.ndarray, scores: np.ndarray, axis: int | None
+) -> np.ndarray:
+    """Give one of the largest along the axis everything, ties or not."""
+    largest = shifted == 0.0
+    counted = np.cumsum(largest, axis=axis).reshape(largest.shape)
+    return (largest & (counted == 1)).astype(float)
+
+
 def softmax(
     scores: np.ndarray,
     axis: int = -1,
@@ -50,11 +64,12 @@ def softmax(
     shift: Callable = below_largest,
     power: Callable = np.exp,
     total: Callable = kept_axis,
-    finish: Callable = lambda weights, scores: weights,
+    finish: Callable = lambda weights, scores, axis: weights,
 ) -> np.ndarray:
     """Give e^scores / Σ e^scores along an axis."""
-    powers = power(shift(scores, along(axis)))
-    return finish(powers / total(powers, along(axis)), scores)
+    axis = along(axis)
+    powers = power(shift(scores, axis))
+    return finish(powers / total(powers, axis), scores, axis)
 
 
 def softmax_cases(draw: Draw) -> Iterator[Case]:
@@ -152,7 +167,7 @@ SOFTMAX = Exercise(
         Mistake(
             "log_softmax",
             {
-                "finish": lambda weights, scores: np.log(weights),
+                "finish": lambda weights, scores, axis: np.log(weights),
             },
             "The logarithm of the weights is returned.",
             "Can a share be negative? What is the last step of your function?",
@@ -161,7 +176,7 @@ SOFTMAX = Exercise(
                 {
                     "total": lambda powers, axis: 1.0,
                     "power": lambda shifted: shifted,
-                    "finish": lambda shifted, scores: shifted,
+                    "finish": lambda shifted, scores, axis: shifted,
                     "shift": lambda scores, axis: (
                         below_largest(scores, axis)
                         - np.log(
@@ -182,10 +197,13 @@ SOFTMAX = Exercise(
             "The largest score gets everything.",
             "Two scores of 1.0 and 0.9 are nearly alike. How alike are their weights?",
             SHARES,
+            also=(
+                {"power": as_it_is, "total": no_sum, "finish": first_of_the_largest},
+            ),
         ),
         Mistake(
             "keeps_int",
-            {"finish": lambda weights, scores: weights.astype(scores.dtype)},
+            {"finish": lambda weights, scores, axis: weights.astype(scores.dtype)},
             "The weights are put into an array of the scores' own type, which for "
             "integers cuts them to 0.",
             "What is the dtype of your result for integer scores?",
