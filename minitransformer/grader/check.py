@@ -36,7 +36,9 @@ def check(exercise: str, answer: Callable[..., Any]) -> "Result":
     Examples
     --------
     >>> from minitransformer import check
-    >>> check("dot_products", lambda queries, keys: queries @ keys.T).points
+    >>> check("dot_products", lambda queries, keys: keys @ queries.mT).mistakes
+    ['dot_products.transposed']
+    >>> check("dot_products", lambda queries, keys: queries @ keys.mT).points
     1.0
     """
     asked = find_exercise(exercise)
