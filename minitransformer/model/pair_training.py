@@ -157,7 +157,7 @@ class PairTask:
     def step(
         self, model: nn.Module, optimizer: OptimizerPair, rng: np.random.Generator
     ) -> float:
-        """Draw pairs of about equal length and take one step on them."""
+        """Draw pairs and take one step on them."""
         chosen = rng.integers(len(self.sources), size=self.batch_size)
         model.train()
         optimizer.zero_grad()

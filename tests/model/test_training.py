@@ -97,6 +97,13 @@ def test_each_step_gives_a_record_and_the_text_is_learned():
     assert all(record.characters_per_second > 0 for record in records)
 
 
+def test_low_precision_learns_too_and_keeps_its_parameters_whole():
+    trainer = make_trainer(steps=30, precision="bfloat16", optimizer="muon")
+    records = list(trainer.run())
+    assert records[-1].validation_loss < 1.0 < records[0].loss
+    assert all(x.dtype == torch.float32 for x in trainer.model.parameters())
+
+
 def test_validations_are_spread_evenly_and_the_last_is_at_the_end():
     records = list(make_trainer().run())
     measured = [record.step for record in records if record.validation_loss is not None]
