@@ -28,8 +28,8 @@ from minitransformer.text import (
     split_text,
 )
 
-STEPS = 1200
-MEASURED_AT = (5, 10, 20, 40, 70, 120, 200, 350, 600, 900)
+STEPS = 1000
+MEASURED_AT = (5, 10, 20, 40, 70, 120, 200, 350, 600, 800)
 SAMPLED_AT = (20, 70, 200, STEPS)
 PROMPT = "\n\n"  # what stands before every speech
 LENGTH = 240
@@ -43,7 +43,7 @@ def main() -> int:
     model = CharTransformer.from_config(
         ModelConfig(
             vocab_size=len(characters),
-            context_length=128,
+            context_length=64,
             width=128,
             num_heads=4,
             num_layers=3,
@@ -63,7 +63,6 @@ def main() -> int:
         batch_size=64,
         window_length=64,
         optimizer="muon",
-        learning_rate=1e-3,
     )
     generator = torch.Generator().manual_seed(0)
     losses = [(0, measure(model, held_out_ids))]
