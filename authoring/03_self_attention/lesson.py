@@ -7,7 +7,7 @@ At the end of this lesson you can
 - work out self-attention for a short sentence with pencil and paper;
 - say why scores are divided by $\sqrt D$, and show what happens if they are not;
 - name what one layer of self-attention can do, and two things that it cannot;
-- derive its backward pass, and prove by two independent tests that you got it right.
+- derive its backward pass, and test the derivation in two independent ways.
 
 **Time**: about 75 minutes. **Before you start**: dot products (lesson 01), softmax and the soft look-up (lesson 02), matrix
 products. For the backward pass, the chain rule.
@@ -33,7 +33,8 @@ So you looked back through the sentence, not for the nearest noun, but for the o
 that does this.
 
 Three of the words are enough. Each becomes a row of numbers, chosen by hand for now: does the word speak of dogs, of a cat, is it
-a verb, and is it plural (+1) or singular (−1)? A word that has become a row of numbers is called a **token**.
+a verb, and is it plural (+1) or singular (−1)? A word that has become a row of numbers is called a **token**. All through the
+course, $T$ is how many tokens there are, and $C$ how many features each has: here 3 and 4.
 """
 
 # %%
@@ -103,7 +104,7 @@ of the tokens themselves, by rules that are the same everywhere. So each token i
 2. *What can you be found by?* The answer is its key.
 3. *What do you hand over?* The answer is its value.
 
-Each question is one matrix, and each row of a matrix is a rule that can be read aloud.
+Each question is one matrix, and each row of a matrix is a rule that can be read aloud. The answers have $D$ features, here 2.
 """
 
 # %%
@@ -141,17 +142,17 @@ reveal("03.barks", ["dogs", "cat", "barks"][weights_of_barks.argmax()])
 
 # %% [markdown]
 r"""
-One letter turned the whole look round. No rule was rewritten: the same matrices gave another query, and the query found another
-key. Weights are not stored anywhere in the model. They are worked out anew for each sentence, and that is the difference between
-attention and an ordinary layer, whose weights are fixed once it is trained.
+One letter turned the look around. No rule was rewritten: the same matrices gave another query, and the query found another
+key. The three weights are not stored anywhere in the model. They are worked out anew for each sentence. That is the difference between
+attention and an ordinary layer, which mixes its inputs with the same numbers for every sentence, once it is trained.
 
 ## What if every token asks?
 
 So far one token asked. In **self**-attention all of them do, each with its own query, all at once, of the very tokens they belong to.
 That makes a square of scores: who asks, down the side; who is asked, along the top.
 
-**Predict**: is the score that *cat* gives to *bark* the same as the score that *bark* gives to *cat*? The table of queries and keys
-above is all you need.
+**Predict**: is the score that *cat* gives to *bark* the same as the score that *bark* gives to *cat*? The queries and keys in the picture
+above are all you need.
 """
 
 # %%
@@ -259,7 +260,8 @@ print("scores for 6 tokens:", f"{6**2:,}", "  for 1,024 tokens:", f"{1024**2:,}"
 # %% [markdown]
 r"""
 Each word gets exactly what it got before. Self-attention sees a *set* of tokens; the order is invisible to it. In "The dogs chase the
-cats", where both nouns are plural, nothing could tell it who chases whom. Lesson 05 gives tokens a place.
+cats", where both nouns are plural, nothing could tell it who chases whom. This is the first of two things that one layer
+cannot do. Lesson 05 gives tokens a place.
 
 ## Why divide by the root of D?
 
@@ -517,11 +519,11 @@ None. Every output lies inside the polygon that the values span, their **convex 
 only push outputs into its corners: attention then *selects* one value; short ones make it *average*. It can do nothing else. It brings
 together what is there, and makes nothing new out of it.
 
-That is the second thing one layer cannot do. In a transformer the new is made by the layer after it, the feed-forward of lesson 08.
+That is the second thing that one layer cannot do. In a transformer the new is made by the layer after it, the feed-forward of lesson 08.
 
 ## How does it learn where to look?
 
-Nobody writes $w_q$, $w_k$ and $w_v$ by hand. One measures how wrong the output is, the **loss**, and asks for each number on the
+Nobody writes $w_q$, $w_k$ and $w_v$ by hand for a real text. One measures how wrong the output is, the **loss**, and asks for each number on the
 way: *if you rose a little, would the loss rise or fall, and how fast?* The answers are gradients, and one gets them by walking
 through the formula backwards. torch does it for you, always. Do it once yourself, and two things will stop being
 mysterious: what is passed back through a softmax, and why saturated attention cannot learn.
@@ -594,8 +596,8 @@ that is not 0.
 </details>
 
 Look at the signs: a step *against* the gradient raises the score of *dogs* and lowers those of *cat* and of *bark* itself. And look at the
-factor $w_i$ in front: a token with weight 0 gets gradient 0, and if one weight is 1, it *is* the mean, and the bracket is 0. **A saturated row cannot
-learn**, in either direction.
+factor $w_i$ in front: a token with weight 0 gets gradient 0, and if one weight is 1, it *is* the mean, and the bracket is 0. **A saturated row hardly
+learns**, in either direction.
 
 **Step 3, through the dot products.** $s_{ij} = q_i \cdot k_j / \sqrt D$. The query meets every key of its row, a key meets every query of
 its column:
@@ -718,7 +720,7 @@ show(
 # %% [markdown]
 r"""
 At $D = 4$ both learn. At $D = 256$ the undivided query is stuck on whichever key was ahead by chance: the one that it should find has a weight
-of nearly 0, and with it a gradient of nearly 0. No step size helps. Divided by $\sqrt D$, it learns at every width.
+of nearly 0, and with it a gradient of nearly 0. None of the four step sizes helps. Divided by $\sqrt D$, it learns at every width.
 
 ## What can it still not tell?
 
@@ -803,7 +805,7 @@ with $C \ne D$ would have shown it at once. When $C = D$ both lines say the same
 
 - Each token is asked three questions by three matrices: what it looks for (query), what it can be found by (key), what it hands over (value).
 - Scores $q k^\top / \sqrt D$, weights by softmax along each row, output $=$ weights $\times$ values. Each token scores every token, itself included, in one matrix product.
-- $\sqrt D$ is the standard deviation of a dot product of $D$ independent unit-variance pairs. Without it, wide attention starts out saturated, and what is saturated does not learn.
+- $\sqrt D$ is the standard deviation of a dot product of $D$ independent unit-variance pairs. Without it, wide attention starts out saturated, and what is saturated hardly learns.
 - Outputs stay in the convex hull of the values: attention selects and averages. It does not see the order of the tokens.
 - Backwards: a score is pushed by how much better its value does than the present mix, times its weight.
 
