@@ -259,7 +259,7 @@ PRESETS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "num_layers": 2,
             "hidden_width": 512,
         },
-        {"steps": 150, "batch_size": 64, "window_length": 32},
+        {"steps": 250, "batch_size": 64, "window_length": 32},
     ),
     "minutes": (
         {
