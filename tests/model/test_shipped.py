@@ -48,7 +48,7 @@ def test_numpy_writes_the_same_text_greedily(trained):
         trained.characters,
         "ROMEO:\n",
         30,
-        temperature=0,
+        temperature=0.0,
         generator=torch.Generator(),
     )
     arrays, settings = model.reference_arrays(), dataclasses.asdict(model.config)
