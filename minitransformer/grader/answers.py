@@ -95,6 +95,11 @@ class Answer:
     helpers: dict[str, str] = field(default_factory=dict)
     broken: str = ""
 
+    @property
+    def uses_package(self) -> bool:
+        """Whether it imports anything of this package."""
+        return any("minitransformer" in piece.source for piece in self.pieces)
+
 
 # ---------------------------------------------------------------- files
 def read_document(path: Path) -> Document:
@@ -271,6 +276,8 @@ def checked_in(document: Document) -> set[str]:
 
 def _checked(piece: Piece) -> str:
     """Name the exercise that a statement `check("name", name)` checks, or nothing."""
+    if "check(" not in piece.source:
+        return ""
     for node in ast.walk(piece.node):
         if isinstance(node, ast.Call) and node.args:
             called, first = node.func, node.args[0]
@@ -373,6 +380,9 @@ def finished_uses(
     refused : collection of str
         Names in `minitransformer.reference` that this exercise may not use.
     """
+    words = {name.split(".")[-1] for name in (*finished, *refused)}
+    if not any(word in piece.source for word in words for piece in answer.pieces):
+        return []
     found = {}
     for dotted, piece, line in slicing.dotted_names(answer.pieces, answer.name):
         ours = (

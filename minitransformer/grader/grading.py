@@ -27,6 +27,7 @@ from minitransformer.grader.submissions import Submission
 
 TIMES_THE_TIMEOUT = 10  # what a submission may take in all
 MOST_NOTES = 50
+WARM_TORCH = "minitransformer.grader.sandbox.warm_torch"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +90,7 @@ class Grader:
     def _get_torch_ready(self) -> None:
         """Let torch load here and where answers run, while other answers are graded."""
         self.sandbox.start("torch")
-        threading.Thread(target=importlib.import_module, args=["torch"]).start()
+        threading.Thread(target=importlib.import_module, args=[WARM_TORCH]).start()
 
     def _expected(self, documents: Sequence[Document]) -> list[Exercise]:
         """Choose the exercises: of fixed topics, or of what was handed in."""
@@ -191,7 +192,7 @@ class _Work:
         )
         wrong = self._wrong_ones_below(exercise)
         verdict = judge(exercise, run, seed=settings.seed, wrong=wrong)
-        refused = view_of(exercise.id).refused_names
+        refused = view_of(exercise.id).refused_names if answer.uses_package else ()
         found = answers.finished_uses(answer, exercise.finished, refused)
         found += [one for one in run.tripped if one not in found]
         return verdict, list(dict.fromkeys(found))

@@ -99,8 +99,8 @@ class Isolated:
     def _job(
         self, exercise: Exercise, cases: Sequence[Case], stock: Sequence[Exercise]
     ) -> jobs.Job:
-        functions: list[Callable[..., Any]] = []
-        packed = wire.pack(tuple(map(_written, cases)), _numbering(functions))
+        packed, known = _packed(tuple(cases))
+        functions = list(known)
         spares = {
             one.id: one.stock or one.oracle
             for one in stock
@@ -134,6 +134,14 @@ def _numbering(functions: list[Callable[..., Any]]) -> Callable[[Any], int]:
         return functions.index(function)
 
     return number_of
+
+
+@lru_cache(maxsize=256)
+def _packed(cases: tuple[Case, ...]) -> tuple[bytes, tuple[Callable[..., Any], ...]]:
+    """Write the cases once for all submissions; give also the functions among them."""
+    functions: list[Callable[..., Any]] = []
+    packed = wire.pack(tuple(map(_written, cases)), _numbering(functions))
+    return packed, tuple(functions)
 
 
 def _written(case: Case) -> dict[str, Any]:
@@ -173,7 +181,7 @@ def _kind(exercise: Exercise, answer: Answer) -> str:
 def _view_for(answer: Answer) -> Mapping[str, Any]:
     """Give the view of the package that an answer needs: nothing, if it imports nothing."""
     view = View({}, {}, {})
-    if any("minitransformer" in piece.source for piece in answer.pieces):
+    if answer.uses_package:
         view = view_of(answer.name)
     return {
         "modules": dict(view.modules),

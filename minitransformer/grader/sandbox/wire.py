@@ -40,6 +40,7 @@ DTYPES = {
         *("float16", "float32", "float64"),
     )
 }
+_NAMES = {(dtype.kind, dtype.itemsize): name for name, dtype in DTYPES.items()}
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -66,14 +67,20 @@ def pack(tree: Any, number_of: Callable[[Any], int] | None = None) -> bytes:
     """
     arrays: list[np.ndarray] = []
     written = _write(tree, arrays, number_of, DEEPEST // 2)
-    heads = [{"dtype": array.dtype.name, "shape": array.shape} for array in arrays]
+    heads = [{"dtype": _name(array.dtype), "shape": array.shape} for array in arrays]
     header = json.dumps({"tree": written, "arrays": heads}, allow_nan=False).encode()
     body = b"".join(
-        array.astype(DTYPES[array.dtype.name], copy=False).tobytes() for array in arrays
+        array.astype(DTYPES[_name(array.dtype)], copy=False).tobytes()
+        for array in arrays
     )
     if len(header) > MOST_HEADER or len(body) > MOST_BODY:
         raise BadFrameError("more than a frame can hold")
     return LENGTHS.pack(len(header), len(body)) + header + body
+
+
+def _name(dtype: np.dtype) -> str:
+    """Name a number type; "" for one that does not travel."""
+    return _NAMES.get((dtype.kind, dtype.itemsize), "")
 
 
 def _write(
@@ -94,7 +101,7 @@ def _write(
         return value if math.isfinite(value) else {"float": str(value)}
     if isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
-        if array.dtype.name not in DTYPES or array.ndim > MOST_AXES:
+        if not _name(array.dtype) or array.ndim > MOST_AXES:
             return {"foreign": f"array of {array.dtype.name}, {array.ndim} axes"}
         arrays.append(array)
         return {"array": len(arrays) - 1}
