@@ -29,9 +29,12 @@ ANSWER = "import numpy as np\n\n\ndef entropy(weights):\n    return np.sum(weigh
 def commands():
     """List the commands that stand in the README's blocks of code."""
     text = (ROOT / "README.md").read_text("utf-8")
-    blocks = re.findall(r"^ *```(?:sh|bash|console|)\n(.*?)^ *```", text, re.S | re.M)
+    blocks = re.findall(r"^ *```(\w*)\n(.*?)^ *```", text, re.S | re.M)
     lines = [
-        line.split(" #")[0].strip() for block in blocks for line in block.split("\n")
+        line.split(" #")[0].strip()
+        for language, block in blocks
+        if language in ("", "sh", "bash", "console")
+        for line in block.split("\n")
     ]
     words = ("python3 ", "pip ", "minitransformer ", "make", "git ", ".venv")
     return [line.removeprefix("$ ") for line in lines if line.startswith(words)]
