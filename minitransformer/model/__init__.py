@@ -44,7 +44,7 @@ _HOMES = {
     "recurrent": ("RecurrentModel", "count_parameters", "width_for_parameters"),
     "classifier": ("LabelTask", "TextClassifier", "class_scores"),
     "checkpoint": ("Checkpoint", "CheckpointError", "load_model", "save_model"),
-    "shipped": ("TrainedModel", "shakespeare_model"),
+    "shipped": ("TrainedModel", "pronunciation_model", "shakespeare_model"),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 

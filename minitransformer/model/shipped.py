@@ -1,13 +1,16 @@
-"""The small trained model that comes with the package."""
+"""The small trained models that come with the package."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from minitransformer.model.checkpoint import model_from, read_checkpoint
+from minitransformer.model.pair_training import load_pair_model
+from minitransformer.model.seq2seq import EncoderDecoder, PairVocabulary
 from minitransformer.model.transformer import CharTransformer
 
 SHAKESPEARE = Path(__file__).with_name("shakespeare.safetensors")
+PRONUNCIATION = Path(__file__).with_name("pronunciation.safetensors")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,3 +45,14 @@ def shakespeare_model() -> TrainedModel:
         training_loss=notes["training_loss"],
         validation_loss=notes["validation_loss"],
     )
+
+
+def pronunciation_model() -> tuple[EncoderDecoder, PairVocabulary]:
+    """Give the model of pronunciations, and the letters and phones it knows.
+
+    Returns
+    -------
+    EncoderDecoder, PairVocabulary
+        1.1 million parameters, trained by `minitransformer train pronunciation`.
+    """
+    return load_pair_model(PRONUNCIATION)

@@ -5,9 +5,22 @@ import pytest
 import torch
 
 from minitransformer import reference
-from minitransformer.model import shakespeare_model, validation_loss, write_text
+from minitransformer.model import (
+    pronunciation_model,
+    shakespeare_model,
+    validation_loss,
+    write_targets,
+    write_text,
+)
 from minitransformer.model.shipped import SHAKESPEARE
-from minitransformer.text import distinct_characters, encode, shakespeare, split_text
+from minitransformer.text import (
+    distinct_characters,
+    encode,
+    error_rates,
+    pronunciations,
+    shakespeare,
+    split_text,
+)
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +70,14 @@ def test_numpy_writes_the_same_text_greedily(trained):
             int(reference.forward(np.array([ids]), arrays, settings)[0, -1].argmax())
         )
     assert "".join(trained.characters[id_] for id_ in ids) == by_torch
+
+
+def test_the_pronunciation_model_reads_words_it_was_not_trained_on():
+    model, vocabulary = pronunciation_model()
+    tested = pronunciations("test")
+    words = sorted(tested)[::60]
+    written = write_targets(model, vocabulary, words, 20)
+    guesses = dict(zip(words, written, strict=True))
+    phone_errors, word_errors = error_rates(guesses, tested)
+    assert phone_errors < 0.15
+    assert word_errors < 0.55
