@@ -46,7 +46,7 @@ Somebody writes a date, "3 may", and we want it as numbers: month first, then da
 # %%
 read = ["3", "of", "may"]
 memory = np.array([[1.0, 0.0], [0.0, 0.0], [0.0, 1.0]])  # (Tk, C): day, neither, month
-write = ["month?", "day?"]
+write = ["month", "day"]
 x = np.array(
     [[0.0, 3.0], [3.0, 0.0]]
 )  # (Tq, C): what each place to be written is after
@@ -78,7 +78,7 @@ show(
     plots.alignment(
         weights, queries=write, keys=read, x="read (keys)", y="written (queries)"
     ),
-    alt="Three words above, two below, with lines between them. The thickest line from 'month?' goes to 'may', the thickest from 'day?' to '3'; all others are thin.",
+    alt="Three words above, two below, with lines between them. The thickest line from 'month' goes to 'may', the thickest from 'day' to '3'; all others are thin.",
 )
 
 # %% [markdown]
@@ -207,13 +207,13 @@ show(
         x="read",
         y="written",
     ),
-    alt="Weights of the answer's characters over the letters of a Hungarian date. Year and day digits look at single digits of the text, in order from left to right; the two digits of the month look at "
-    "letters of the month's name.",
+    alt="Weights of the answer's characters over the letters of a Hungarian date. The last digits of the year and those of the day each look at their own digit in the text, from left to right; the two "
+    "digits of the month look at a letter in the month's name.",
 )
 
 # %% [markdown]
 r"""
-The digits of year and day are sharp: copied from where they stand. The month has to be *read*, so its digits spread over letters of its name. In English the year stands at the end.
+The last digits of the year and those of the day are sharp: copied from where they stand. The century is 19 or 20, so little needs looking up.<!-- numbers: 19 a century; 20 a century --> The month has to be *read*: both its digits look at a letter of its name that gives it away. The hyphens are always the same and look anywhere. In English the year stands at the end.
 
 **Predict**: for the British date, where in the text does the *first* character written look?
 """
