@@ -23,7 +23,10 @@ def rotary(x, positions, base=10000.0):
         for i in range(D // 2):
             angle = position / base ** (2 * i / D)
             turn = np.array(
-                [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
+                [
+                    [math.cos(angle), -math.sin(angle)],
+                    [math.sin(angle), math.cos(angle)],
+                ]
             )
             pair = x[..., t, 2 * i : 2 * i + 2]
             result[..., t, 2 * i : 2 * i + 2] = pair @ turn.T

@@ -18,7 +18,9 @@ sinusoidal_positions = partial(_waves, dtype=np.float64)
 class Rotary:
     def __call__(self, x, positions, base=10000.0, inverse=False):
         D = x.shape[-1]
-        angles = np.array([[p * base ** (-2.0 * i / D) for i in range(D // 2)] for p in positions])
+        angles = np.array(
+            [[p * base ** (-2.0 * i / D) for i in range(D // 2)] for p in positions]
+        )
         cos, sin = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
         even, odd = x[..., ::2].astype(np.float32), x[..., 1::2].astype(np.float32)
         out = np.zeros(x.shape, dtype=np.float32)

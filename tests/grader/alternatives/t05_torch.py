@@ -17,8 +17,13 @@ def sinusoidal_positions(length, width, base=10000.0):
 def rotary(x, positions, base=10000.0):
     x = torch.from_numpy(x.copy()).double()
     D = x.shape[-1]
-    angles = torch.as_tensor(positions)[:, None] / base ** (torch.arange(0, D, 2).double() / D)
-    cos, sin = angles.cos().repeat_interleave(2, -1), angles.sin().repeat_interleave(2, -1)
+    angles = torch.as_tensor(positions)[:, None] / base ** (
+        torch.arange(0, D, 2).double() / D
+    )
+    cos, sin = (
+        angles.cos().repeat_interleave(2, -1),
+        angles.sin().repeat_interleave(2, -1),
+    )
     turned = torch.stack([-x[..., 1::2], x[..., ::2]], -1).flatten(-2)
     return x * cos + turned * sin
 

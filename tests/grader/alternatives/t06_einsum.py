@@ -6,7 +6,9 @@ from torch import nn
 
 
 def split_heads(x, num_heads):
-    return np.einsum("...thd->...htd", x.reshape(*x.shape[:-1], num_heads, x.shape[-1] // num_heads))
+    return np.einsum(
+        "...thd->...htd", x.reshape(*x.shape[:-1], num_heads, x.shape[-1] // num_heads)
+    )
 
 
 def merge_heads(x):
@@ -53,7 +55,9 @@ class MultiHeadAttention(nn.Module):
         weights = scores.softmax(-1)
         if mask is not None:
             weights = weights.masked_fill(~mask, 0.0)
-        return self.output(torch.einsum("bhij,bjhd->bihd", self.drop(weights), v).flatten(-2))
+        return self.output(
+            torch.einsum("bhij,bjhd->bihd", self.drop(weights), v).flatten(-2)
+        )
 
 
 def detects_scrambled_heads(split, merge, sizes=(2, 7, 3)):
@@ -62,4 +66,8 @@ def detects_scrambled_heads(split, merge, sizes=(2, 7, 3)):
     wanted = np.fromfunction(lambda h, t, d: t * H * D + h * D + d, (H, T, D))
     heads = np.asarray(split(number, H))
     good = heads.shape == wanted.shape and (heads == wanted).all()
-    return not (good and np.shape(merge(wanted)) == (T, H * D) and (merge(wanted) == number).all())
+    return not (
+        good
+        and np.shape(merge(wanted)) == (T, H * D)
+        and (merge(wanted) == number).all()
+    )

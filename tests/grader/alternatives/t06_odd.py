@@ -17,17 +17,24 @@ def split_heads(x, num_heads):
 
 def merge_heads(x):
     H, T, D = x.shape[-3:]
-    return [merge_heads(one) for one in x] if x.ndim > 3 else [
-        [x[c // D, t, c % D] for c in range(H * D)] for t in range(T)
-    ]
+    return (
+        [merge_heads(one) for one in x]
+        if x.ndim > 3
+        else [[x[c // D, t, c % D] for c in range(H * D)] for t in range(T)]
+    )
 
 
-def multi_head_attention(x, w_q, w_k, w_v, w_o, num_heads, mask=None, return_scores=False):
+def multi_head_attention(
+    x, w_q, w_k, w_v, w_o, num_heads, mask=None, return_scores=False
+):
     if x.ndim > 2:
         masks = [None] * len(x)
         if mask is not None:
             masks = np.broadcast_to(mask, (*x.shape[:-1], x.shape[-2]))
-        both = [multi_head_attention(a, w_q, w_k, w_v, w_o, num_heads, m) for a, m in zip(x, masks)]
+        both = [
+            multi_head_attention(a, w_q, w_k, w_v, w_o, num_heads, m)
+            for a, m in zip(x, masks)
+        ]
         return np.array([o for o, _ in both]), np.array([w for _, w in both])
     T, H = len(x), num_heads
     q, k, v = (split_heads(np.tensordot(x, w, 1), H) for w in (w_q, w_k, w_v))
@@ -58,7 +65,9 @@ class MultiHeadAttention(nn.Module):
             q = x @ self.query.weight[rows].T
             k = source @ self.key.weight[rows].T
             v = source @ self.value.weight[rows].T
-            scores = torch.bmm(q, k.transpose(1, 2)) / torch.tensor(float(self.D)).sqrt()
+            scores = (
+                torch.bmm(q, k.transpose(1, 2)) / torch.tensor(float(self.D)).sqrt()
+            )
             if mask is not None:
                 scores = torch.where(mask, scores, torch.tensor(-1e30))
             weights = torch.softmax(scores, 2)

@@ -15,11 +15,18 @@ def merge_heads(x):
 
 
 def multi_head_attention(x, w_q, w_k, w_v, w_o, num_heads, mask=None):
-    x, w_q, w_k, w_v, w_o = (torch.from_numpy(one.copy()) for one in (x, w_q, w_k, w_v, w_o))
-    q, k, v = ((x @ w).unflatten(-1, (num_heads, -1)).transpose(-3, -2) for w in (w_q, w_k, w_v))
+    x, w_q, w_k, w_v, w_o = (
+        torch.from_numpy(one.copy()) for one in (x, w_q, w_k, w_v, w_o)
+    )
+    q, k, v = (
+        (x @ w).unflatten(-1, (num_heads, -1)).transpose(-3, -2)
+        for w in (w_q, w_k, w_v)
+    )
     scores = q @ k.mT / q.shape[-1] ** 0.5
     if mask is not None:
-        scores = scores.masked_fill(~torch.from_numpy(mask.copy()).unsqueeze(-3), -torch.inf)
+        scores = scores.masked_fill(
+            ~torch.from_numpy(mask.copy()).unsqueeze(-3), -torch.inf
+        )
     weights = scores.softmax(-1).nan_to_num(0.0)
     return (weights @ v).transpose(-3, -2).flatten(-2) @ w_o, weights
 
@@ -38,7 +45,11 @@ class MultiHeadAttention(nn.Module):
     def forward(self, x, memory=None, mask=None):
         if memory is None:
             memory = x
-        q, k, v = self.heads(self.query(x)), self.heads(self.key(memory)), self.heads(self.value(memory))
+        q, k, v = (
+            self.heads(self.query(x)),
+            self.heads(self.key(memory)),
+            self.heads(self.value(memory)),
+        )
         if mask is not None:
             mask = mask.unsqueeze(-3)
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)

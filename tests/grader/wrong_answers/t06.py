@@ -29,14 +29,22 @@ class _Right(nn.Module):
     dim = -1
 
     def empty(self, weights, mask):
-        return weights if mask is None else weights.masked_fill(~mask.any(-1, keepdim=True), 0.0)
+        return (
+            weights
+            if mask is None
+            else weights.masked_fill(~mask.any(-1, keepdim=True), 0.0)
+        )
 
     def last(self, x):
         return self.output(x)
 
     def forward(self, x, memory=None, mask=None):
         other = self.source(x, memory)
-        q, k, v = self.split(self.query(x)), self.split(self.key(other)), self.split(self.value(other))
+        q, k, v = (
+            self.split(self.query(x)),
+            self.split(self.key(other)),
+            self.split(self.value(other)),
+        )
         scores = q @ k.transpose(-1, -2) / self.scale(q)
         mask = self.seen(mask)
         if mask is not None:
@@ -69,7 +77,11 @@ class WrongAxis(_Right):
     def forward(self, x, memory=None, mask=None):
         # the softmax over the queries, and columns without anybody set to zero
         other = self.source(x, memory)
-        q, k, v = self.split(self.query(x)), self.split(self.key(other)), self.split(self.value(other))
+        q, k, v = (
+            self.split(self.query(x)),
+            self.split(self.key(other)),
+            self.split(self.value(other)),
+        )
         scores = q @ k.transpose(-1, -2) / self.scale(q)
         if mask is not None:
             mask = mask.unsqueeze(-3)
