@@ -46,11 +46,11 @@ reveal("00.first_product", float((a * b).sum()))
 
 # %% [markdown]
 r"""
-That was a **dot product**, and it is the only arithmetic that attention needs in large amounts. Where there are questions with a number, a slider appears; where there is a choice, buttons. Later, `minitransformer progress` in a terminal shows how good your predictions are, and whether they get better.
+That was a **dot product**, and it is the only arithmetic that attention needs in large amounts. A question for a number comes with a slider, a choice with buttons. Later, `minitransformer progress` in a terminal shows how good your predictions are, and whether they get better.
 
 ## What does a wrong answer look like?
 
-Every lesson has exercises. You write a function, then hand it to `check`. Here is the first function of exercises 01, written with a mistake that most people make once: it multiplies entry by entry and forgets to add up.
+Every lesson has exercises. You write a function, then hand it to `check`. Here is the first function of exercises 01, written with a mistake that is easily made: it multiplies entry by entry and forgets to add up.
 """
 
 
@@ -64,7 +64,8 @@ check("dot_products", dot_products)
 
 # %% [markdown]
 r"""
-Read the card. It says what was asked, shows the smallest input on which the answer goes wrong, what your function gave and what was needed. If it recognises the misunderstanding, it says which one it looks like and asks a question that leads on. It never shows the solution.
+Read the card from the top. If the check recognises a mistake, it names it first and asks a question that leads on. Then comes what happened: here two queries cannot be multiplied with three keys entry by entry, so NumPy stopped in line 3. A function that returns *something* gets its numbers
+shown beside those that were needed. Below stand the points that are still open, the smallest input that shows the trouble, and the place in the lesson that helps. The solution is never shown.
 
 Here is the same function put right. Change something in it, run the cell again, and see what the check makes of it.
 """
@@ -112,7 +113,7 @@ Each lesson takes 40 to 60 minutes, its exercises about as long again. They buil
 <!-- numbers: 40 minutes, advice; 60 minutes, advice -->
 <!-- no prediction: a list of what is to come -->
 
-The one picture to have in mind: four tokens, and how much each of them listens to each other. By the end of lesson 03 you will have computed every number in a picture like this by hand.
+The one picture to have in mind: four **tokens**, which are the pieces a text is cut into, here words; and how much each of them listens to each of the others and to itself. By the end of lesson 03 you will have computed every number in a picture like this by hand.
 """
 
 # %%
@@ -141,34 +142,29 @@ show(
 r"""
 ## Is it true what they say about attention?
 
-Glossaries and brochures make claims. This course tests those that can be tested. Here they are, with the lesson that does it. The last column is for you: come back and fill it in; lesson 13 compares.
+Glossaries and brochures make claims. This course tests those that can be tested. Here they are, with the lesson that does it. The last column is for you: come back, write what you found between the empty quotation marks, and run the cell again. Lesson 13 compares.
 """
 
 # %%
-claims = {
-    "Every token scores every other token": "03",
-    "Attention replaced recurrence (Vaswani and others, 2017)": "10",
-    "Attention trains in parallel, recurrence cannot": "10",
-    "Attention captures long-range dependencies": "10",
-    "Memory grows with the square of the length": "11",
-    "Attention needs positional encoding": "05",
-    "Long sequences need more efficient variants": "11",
-    "Self-attention reads one text, cross-attention two": "07",
-    "Multi-head attention looks several ways at once": "06",
-    "Adopters gain 20 to 40 % efficiency": "13",
-    "It cuts support tickets by 40 to 60 %": "13",
-}
-table(
-    {
-        "claim": list(claims),
-        "tested in lesson": list(claims.values()),
-        "what I found": [""] * len(claims),
-    }
-)
+claims = [  # the claim, the lesson that tests it, and what you found
+    ("Every token scores every other token", "03", ""),
+    ("Attention replaced recurrence (Vaswani and others, 2017)", "10", ""),
+    ("Attention trains in parallel, recurrence cannot", "10", ""),
+    ("Attention captures long-range dependencies", "10", ""),
+    ("Memory grows with the square of the length", "11", ""),
+    ("Attention needs positional encoding", "05", ""),
+    ("Long sequences need more efficient variants", "11", ""),
+    ("Self-attention reads one text, cross-attention two", "07", ""),
+    ("Multi-head attention looks several ways at once", "06", ""),
+    ("Adopters gain 20 to 40 % efficiency", "13", ""),
+    ("It cuts support tickets by 40 to 60 %", "13", ""),
+]
+claim, lesson, found = zip(*claims, strict=True)
+table({"claim": claim, "tested in lesson": lesson, "what I found": found})
 
 # %% [markdown]
 r"""
-The last two are of another kind. Nothing in the mechanism says anything about efficiency gained or tickets avoided; only a comparison of people who use it with people who do not could. They stand here because you will meet such sentences, and lesson 13 asks what evidence they would need.
+The last two are of another kind. Nothing in the mechanism says anything about efficiency gained or tickets avoided; only a comparison of people who use it with people who do not could say. They stand here because you will meet such sentences, and lesson 13 asks what evidence they would need.
 
 **Predict**: of the first nine, how many turn out to be true *without* an "it depends"?
 """

@@ -98,7 +98,7 @@ show(
         y="wetter than usual",
     ),
     alt="Five arrows from one point. Thursday lies exactly on Monday's line and is twice as long; Wednesday points exactly "
-    "backwards; Friday stands at a right angle to Monday; Tuesday leans 45 degrees away from it.",
+    "backwards; Friday stands at a right angle to Monday; Tuesday leans 45 degrees away from Monday.",
 )
 
 # %% [markdown]
@@ -145,6 +145,7 @@ show(
         {f"length {length}": length * np.cos(np.radians(turn)) for length in (1, 2, 3)},
         x="angle between the arrows, degrees",
         y="dot product with an arrow of length 1",
+        places={"90°": 90.0, "270°": 270.0},
     ),
     alt="Three cosine waves. All are largest at 0 degrees, cross zero at 90 and at 270 degrees whatever the length, and are most "
     "negative at 180 degrees; a longer arrow only stretches the wave.",
@@ -235,9 +236,9 @@ print(
 )
 
 # %%
-week_of_batches = np.stack([keys, keys + 1.0, keys - 1.0])  # (3, 5, 2): three weeks
-print("package     ", dot_products(week_of_batches, week_of_batches).shape)
-print("transposed  ", week_of_batches.T.shape, "is what .T makes of (3, 5, 2)")
+three_weeks = np.stack([keys, keys + 1.0, keys - 1.0])  # (3, 5, 2)
+print("package     ", dot_products(three_weeks, three_weeks).shape)
+print("transposed  ", three_weeks.T.shape, "is what .T makes of (3, 5, 2)")
 
 # %% [markdown]
 r"""
@@ -316,9 +317,11 @@ of *that* choice is the next question.
 <!-- numbers: 10 from the first table; 64 a usual width -->
 
 Two features gave us products up to 10. Models use 64 or more features. Suppose each entry of $q$ and $k$ is drawn
-independently, with mean 0 and variance 1, so no entry is larger than another on average.
+independently, with mean 0 and variance 1, so no entry is larger than another on average. The variance is the average square
+here, and $E[\dots]$ stands for "on average, over many draws".
 
-Each product $q_i k_i$ has mean 0 too, and variance $E[q_i^2 k_i^2] = E[q_i^2]\,E[k_i^2] = 1$. The dot product adds $D$ of them, and
+Each product $q_i k_i$ has mean 0 too, and variance $E[q_i^2 k_i^2] = E[q_i^2]\,E[k_i^2] = 1$: of independent numbers, the average of a
+product is the product of the averages. The dot product adds $D$ of them, and
 variances of independent terms add:
 
 $$\operatorname{Var}(q\cdot k) = \sum_{i=1}^{D} \operatorname{Var}(q_i k_i) = D$$
@@ -529,7 +532,7 @@ table(
 # %% [markdown]
 r"""
 Values above 1, so it is no cosine. Yet the *order* of the days is right: one query's length multiplies its whole row, and ranking does not
-see it. That is how such a slip survives for years. It shows when rows are compared with each other, or when softmax meets them,
+see it. That is how such a slip survives. It shows when rows are compared with each other, or when softmax meets them,
 in the next lesson.
 
 ## What you have now

@@ -9,6 +9,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Arc
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from minitransformer.notebook.plots.palette import (
@@ -550,6 +551,7 @@ def _arrow(at: Axes, tip: np.ndarray, name: str, colour: str) -> None:
                 "shrinkA": 0,
                 "shrinkB": 0,
             },
+            zorder=3 + 1 / (1 + length),  # a short arrow lies on a long one
         )
     away = tip / length if length else np.array([0.7, 0.7])
     at.annotate(
@@ -561,6 +563,8 @@ def _arrow(at: Axes, tip: np.ndarray, name: str, colour: str) -> None:
         va="center" if abs(away[1]) < 0.5 else ("bottom" if away[1] > 0 else "top"),
         color=colour,
         fontweight="bold",
+        path_effects=[withStroke(linewidth=3, foreground=CARD)],
+        zorder=5,  # legible on another's line
     )
 
 
