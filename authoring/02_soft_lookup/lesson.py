@@ -61,7 +61,7 @@ three **weights**, and mix: `weights @ values`. For a mixture to make sense, wei
 
 The first idea anyone has: divide each score by the sum of the scores.
 
-**Predict**: does that give a temperature between the coldest (8) and the warmest (18) of the three?
+**Predict**: which temperature comes out? The coldest of the three places has 8 degrees, the warmest 18.
 """
 
 # %%
@@ -87,7 +87,7 @@ answer at all. Dividing by the sum is the right last step, but something must fi
 Squares would do it, and absolute values; but then the valley, a bad match, would count as a good one. Let us ask for what we want instead
 and see what is left.
 
-1. Weights are positive and add up to 1. So each is $f(s_i)/\sum_j f(s_j)$ for some positive $f$.
+1. Weights are positive and add up to 1. The plainest way: make every score positive with some $f$, then divide by the sum, $w_i = f(s_i)/\sum_j f(s_j)$.
 2. Only *differences* of scores count: adding the same number to all scores changes nothing, since no key matches better than
 before relative to the others.
 
@@ -96,7 +96,7 @@ The second wish means that the ratio of two weights, $f(s_i)/f(s_j)$, must stay 
 $$\frac{f(s_i + c)}{f(s_j + c)} = \frac{f(s_i)}{f(s_j)}$$
 
 So adding $c$ multiplies every $f$ by one and the same factor. A continuous function that turns sums into products is an exponential,
-$f(s) = e^{s/\tau}$ for some $\tau$; a positive $\tau$ makes better matches larger. That is **softmax**, here with $\tau = 1$:
+$f(s) = e^{s/\tau}$ for some $\tau$ (a constant factor in front would cancel in the fraction); a positive $\tau$ makes better matches larger. That is **softmax**, here with $\tau = 1$:
 
 $$w_i = \frac{e^{s_i}}{\sum_j e^{s_j}}$$
 """
@@ -235,7 +235,7 @@ r"""
 ## How soft is soft?
 
 The $\tau$ that we set to 1 is called the **temperature**: scores are divided by it before the softmax. The word comes from physics, where the same formula says how
-particles share out over energies (Boltzmann, 1868).<!-- numbers: 1868 the year -->
+particles share out over energies (Boltzmann, 1868).<!-- numbers: 1868 the year --> It has nothing to do with the degrees on our map, which are values that get mixed.
 
 """
 
@@ -244,22 +244,22 @@ temperatures = np.array([0.1, 0.5, 1.0, 5.0, 100.0])
 rows = softmax(scores / temperatures[:, None])  # (5, 3): one row for each temperature
 table(
     {
-        "temperature": temperatures,
+        "temperature τ": temperatures,
         "harbour": rows[:, 0],
         "hill": rows[:, 1],
         "valley": rows[:, 2],
-        "answer": rows @ values,
+        "answer, degrees": rows @ values,
     }
 )
 
 # %% [markdown]
 r"""
-Cold: only the best match counts, and the look-up is strict again. Hot: the scores no longer matter, and the answer is the plain mean of the three values. To say
+Cold: only the best match counts, and the look-up is strict again. Hot: the scores hardly matter any more, and the answer nears the plain mean of the three values, 12.667. To say
 *how* undecided a row of weights is, there is a number, Shannon's **entropy**:
 
 $$H(w) = -\sum_i w_i \ln w_i \quad\text{nats}$$
 
-It is 0 when one weight is 1. It is largest when all are equal.<!-- numbers: 10 read off the picture -->
+It is 0 when one weight is 1. It is largest when all are equal.<!-- numbers: 12.667 is (18 + 12 + 8) / 3; 20 read off the picture -->
 
 **Predict**: the entropy of three equal weights, in nats?
 """
@@ -281,14 +281,15 @@ That is $\ln 3$, and $e^H$ reads well: it is the number of keys among which the 
 grid = np.geomspace(0.05, 200.0, 200)
 undecided = entropy(softmax(scores / grid[:, None]))  # (200,) in nats
 show(
-    plots.growth(
+    plots.curves(
         grid,
-        {"e^H, effective number of keys": np.exp(undecided)},
+        {"e^H": np.exp(undecided)},
         x="temperature",
         y="effective number of keys",
+        log_x=True,
     ),
-    alt="The effective number of keys against temperature: it stays at 1 while the temperature is far below 1, climbs steeply between about 1 "
-    "and 10, and levels off at 3, the number of keys.",
+    alt="The effective number of keys against temperature: it stays at 1 while the temperature is below about a third, climbs from there to 20, "
+    "most steeply around 2, and levels off at 3, the number of keys.",
 )
 
 # %%
@@ -366,7 +367,6 @@ r"""
 This is *kernel regression*, published by Nadaraya and by Watson in 1964, fifty years before anyone called it attention. Cold copies the nearest measurement, noise and
 all. Hot forgets where you asked. In between, neighbours average their noise away.
 
-
 Is closeness really the same thing as a dot product? Multiply out:
 
 $$-\tfrac12 |q - k_i|^2 = q\cdot k_i - \tfrac12|q|^2 - \tfrac12|k_i|^2$$
@@ -419,6 +419,9 @@ reveal("02.strict_slope", float(strict_change))
 
 # %% [markdown]
 r"""
+The harbour is still the best match, so the strict answer has not noticed: its slope is 0, and nothing tells a learner which way to move the key. The soft answer says it: one step further east and the reading
+rises, at 1.271 degrees a step.
+
 `soft_lookup(query, keys, values, temperature)` is this whole lesson in one function, with a row of any width as value:
 """
 
@@ -433,9 +436,9 @@ r"""
 ## In the wild: shares for the wrong side
 <!-- no prediction: the section shows a known bug by running it -->
 
-With a table of scores, queries down and keys across, each *row* must add up to 1. A published sequence model normalised the *columns*
-([fastNLP, issue 254](https://github.com/fastnlp/fastNLP/issues/254)): every key then hands out exactly one unit of attention, among all who ask. The program ran, the shapes
-were right, and the model trained. What the bug does to our map, asked at three places at once:
+With a table of scores, queries down and keys across, each *row* must add up to 1. A library for language models took the softmax along axis number 2
+([fastNLP, issue 254](https://github.com/fastnlp/fastNLP/issues/254)). For scores of three axes, text by query by key, that is the last one, and right. Put one more axis in front, as lesson 06 will, and axis 2 counts the *queries*: the *columns* add up to 1, and every key
+hands out exactly one unit of attention among all who ask. What that does to our map, asked at three places at once:
 """
 
 # %%
@@ -453,11 +456,12 @@ table(
 
 # %% [markdown]
 r"""
-The square table hid it: three queries, three keys, so either axis fits. The cure is the one from lesson 01. Test with sizes that differ, and add up a row.
+The second place is given too little weight, the first too much: it is told of more degrees than there are anywhere on the map. No shape gives it away: softmax leaves a table's shape alone, whichever axis it takes, so here even sizes that differ do not help. Count axes from the end, `axis=-1`,
+and add up a row.
 
 ## What you have now
 
-- Softmax is what is left when shares must be positive, add up to 1, and depend on differences only.
+- Softmax is what is left when scores are made positive, divided by their sum, and only their differences may count.
 - Subtract each row's own largest score first; the result is the same and cannot overflow.
 - Temperature slides between "the best only" and "the plain mean"; entropy in nats says where you are.
 - A soft look-up over places is kernel regression; with keys of equal length, dot products do the same.
