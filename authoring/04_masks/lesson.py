@@ -31,8 +31,10 @@ from minitransformer.reference import (
 r"""
 ## How can a coin be predicted?
 
-Ten-sided dice, thrown again and again. Nobody can predict the next throw; the best guess is right one time in ten. Here is a small attention
-model that is asked to, trained in a few seconds. Each place sees an embedding of its throw and of its position, attends, and guesses the *next* throw.
+A coin is guessed right half the time, by luck alone. Take a die with ten sides instead: nobody can predict the next throw, and the best guess is right one time in ten. Here is a small attention
+model that is asked to, trained in a few seconds. Each number has a row of its own in a table, and so has each place in the text; the two rows are added, the places attend to each other, and each guesses the *next* throw.
+
+`train` changes all these tables a little at a time, so that the guesses fit better. How it does so is the subject of lesson 09; here only the outcome matters.
 """
 
 # %%
@@ -128,8 +130,8 @@ r"""
 Both numbers are what luck gives. The second line is what the peeping model is worth in use: when it *writes*, the next throw does not exist
 yet. On the test set it was nearly perfect.
 
-> **In the wild.** "98 % accuracy, and the translations are nonsense" is how a user described a translation model whose mask let the
-> decoder see the word it had to produce ([jadore801120/attention-is-all-you-need-pytorch, issue 19](https://github.com/jadore801120/attention-is-all-you-need-pytorch/issues/19)).
+> **In the wild.** An accuracy of 98 % from a tiny model, and translations that make no sense: a user of a translation program reported both, and suspected that the
+> mask lets the model see the words it has to produce ([jadore801120/attention-is-all-you-need-pytorch, issue 19](https://github.com/jadore801120/attention-is-all-you-need-pytorch/issues/19)).
 > Nothing in the loss curve warns you; it looks wonderful. Too good is a symptom.
 
 <!-- numbers: 98 quoted from the thread -->
@@ -234,6 +236,8 @@ explore.masks()
 
 # %% [markdown]
 r"""
+In a running notebook the last picture has controls: allow looking ahead, or let fewer of the tokens be real. `<pad>` is a blank that fills up a short text; what to do about blanks, and about a row with nothing left to look at, comes below.
+
 ## Will a very negative number do?
 
 <!-- numbers: −10,000 a usual fill -->
@@ -406,7 +410,7 @@ r"""
 ## How do you catch a leak without reading the code?
 
 Back to the future. Given any function from (T, C) to (T, C), can you tell whether a row of its output depends on a *later* row of its input? You need not look inside. Change a later row, and see whether an
-earlier output moves.
+earlier output moves. Here are three leaks to be caught: one function sees everything, one sees one place ahead, and one sees what it may and the very last place besides.
 
 **Predict**: it is tempting to change the last row only and look at the first. Which of these three would such a test miss?
 """
@@ -415,7 +419,7 @@ earlier output moves.
 predict(
     "04.missed_leak",
     "the leak that 'change the last, look at the first' misses",
-    choices=["sees everything", "sees one place ahead", "sees only the last place"],
+    choices=["sees everything", "sees one place ahead", "also sees the last place"],
 )
 
 
@@ -436,7 +440,7 @@ suspects = {
     "honest": attend_with(causal_mask),
     "sees everything": lambda x: attention(x, x, x)[0],
     "sees one place ahead": attend_with(one_ahead),
-    "sees only the last place": attend_with(and_the_last),
+    "also sees the last place": attend_with(and_the_last),
 }
 
 
@@ -463,32 +467,33 @@ reveal("04.missed_leak", "sees one place ahead")
 
 # %% [markdown]
 r"""
-A leak of one place is the commonest of all: it is an off-by-one. So change *every* row in turn and look at every row before it. The whole answer is a picture: row, what was changed; column, what moved.
+And a leak of one place is the slip that is made most easily: an off-by-one. So change *every* row in turn and look at every row before it. The whole answer is a picture: column, what was changed; row, what moved.
 """
 
 # %%
 show(
     plots.heat_map(
         {
-            name: np.stack([moved(attend, row) for row in range(6)], axis=1).astype(
-                float
-            )
+            name.replace("sees ", ""): np.stack(
+                [moved(attend, row) for row in range(6)], axis=1
+            ).astype(float)
             for name, attend in suspects.items()
         },
         rows=[str(t) for t in range(6)],
         columns=[str(t) for t in range(6)],
         x="row changed",
         y="row that moved",
+        label="1: it moved",
     ),
-    alt="Four squares. For the honest function only the lower triangle is filled. The one that sees everything fills the whole square; the one that sees one place ahead fills "
+    alt="Four squares. For the honest function only the lower triangle with its diagonal is filled. The one that sees everything fills the whole square; the one that sees one place ahead fills "
     "one diagonal too many; the last one fills the lower triangle and the last column.",
 )
 
 # %% [markdown]
 r"""
-Anything above the diagonal is a leak. In the exercises you write this detector, and it will be let loose on attention functions that you have not seen, right and wrong ones.
+Anything above the diagonal is a leak: a row moved although only a later one was changed. In the exercises you write this detector, and it will be let loose on attention functions that you have not seen, right and wrong ones.
 
-What was simplified: here a position's output may use its own input. Whether that is right depends on what you predict; in a language model, the targets are shifted by one, so place $t$ knows character $t$ and guesses
+What was simplified: here a place's output may use its own input. Whether that is right depends on what you predict; in a language model, the targets are shifted by one, so place $t$ knows character $t$ and guesses
 $t + 1$.
 
 ## What you have now
@@ -496,7 +501,7 @@ $t + 1$.
 - Results that are too good are a symptom; a perturbation test finds the cause.
 - Masks are Boolean, True = may look. Forbidden scores become $-\infty$ before the softmax; not 0, not −100, not afterwards.
 - A padding mask acts on keys: (B, 1, T).
-- A row that may see nothing gets zeros; otherwise one empty row poisons every parameter.
+- A row that may see nothing gets zeros; otherwise one empty row poisons every parameter behind it.
 
 **Next:** [exercises 04](../exercises/04_masks.ipynb). Then lesson 05: so far, attention has no idea which token came first.
 
