@@ -1,6 +1,7 @@
 """A learner's hour: read, explore, answer wrongly, then rightly; all on this machine."""
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +31,7 @@ def test_the_explorer_of_lesson_03_follows_what_is_typed(open_notebook):
 
     marker.filter(has_not_text=told).wait_for()
     assert "The largest weight is" in marker.inner_text()
-    assert picture.get_attribute("src") != drawn
+    expect(picture).not_to_have_attribute("src", drawn)  # drawn after the line is told
     lesson.picture("03_explorer_after", marker)
 
 

@@ -1,5 +1,6 @@
 """What the tests of the isolated grader share: one sandbox, and submissions as text."""
 
+import contextlib
 import functools
 import json
 import os
@@ -81,8 +82,11 @@ def notebook(*cells: str | tuple[str, str]) -> str:
 
 
 def descendants(process: int) -> Iterator[int]:
-    """Every process below one, as Linux lists them."""
-    for task in Path(f"/proc/{process}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            yield int(child)
-            yield from descendants(int(child))
+    """Every process below one, as Linux lists them; one may end while it is looked at."""
+    children: list[int] = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{process}/task").iterdir():
+            children += map(int, (task / "children").read_text().split())
+    for child in children:
+        yield child
+        yield from descendants(child)
