@@ -205,7 +205,7 @@ It will meet reshapes without a transpose, features dealt out in turn, and pairs
 Give every entry of x its own number, as the lesson did. Then you know where each one has to be.
 </details>
 <details><summary>Hint 2</summary>
-Let T, H and D all be different. With equal sizes, some wrong axes look right. And what if a split or a merge raises an error?
+Let T, H and D all be different. With equal sizes, some wrong axes look right. What if the shape is wrong already?
 </details>
 """
 

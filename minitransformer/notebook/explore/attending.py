@@ -238,7 +238,7 @@ def heads_view(tokens: Sequence[str], x: np.ndarray, *, num_heads: int) -> View:
     """Draw the weights of each head over the same vectors."""
     parts = split_heads(x, num_heads)  # (H, T, D)
     weights = softmax(attention_scores(parts, parts))  # (H, T, T)
-    names = [f"head {head + 1}" for head in range(num_heads)]
+    names = [f"head {head}" for head in range(num_heads)]
     told = " ".join(
         f"In {name} {_told(one, tokens, tokens)}."
         for name, one in zip(names, weights, strict=True)

@@ -167,7 +167,7 @@ def head_split(
             _title(
                 sheet,
                 box,
-                f"head {head + 1}",
+                f"head {head}",
                 part.shape,
                 colour=SERIES[head % len(SERIES)],
             )
