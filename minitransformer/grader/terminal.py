@@ -210,25 +210,27 @@ def table(report: Report) -> Table:
     ids = list(
         dict.fromkeys(one.id for some in report.submissions for one in some.exercises)
     )
-    signs = len(ids) <= MOST_SIGNS
-    shown = Table("submission", box=None, pad_edge=False)
-    shown.add_column("points", justify="right")
-    for name in ids if signs else ["solved"]:
-        shown.add_column(name, justify="center", overflow="fold")
+    few = 0 < len(ids) <= MOST_SIGNS
+    caption = f"signs: {', '.join(ids)}; ✓ right, ✗ wrong, ○ not written, ! else"
+    shown = Table(box=None, pad_edge=False, caption=caption if few else None)
+    shown.caption_justify = "left"
+    shown.add_column("submission", overflow="fold")
+    shown.add_column("points", justify="right", no_wrap=True)
+    shown.add_column("signs" if few else "solved", no_wrap=True)
     shown.add_column("recognised, or why not read", overflow="fold")
     for one in report.submissions:
         statuses = {exercise.id: exercise.status for exercise in one.exercises}
         solved = list(statuses.values()).count("passed")
-        cells = (
-            [
-                SIGNS.get(statuses.get(name, ""), "!") if name in statuses else ""
-                for name in ids
-            ]
-            if signs
-            else [f"{solved} of {len(statuses)}"]
+        signs = "".join(
+            SIGNS.get(statuses[name], "!") if name in statuses else " " for name in ids
         )
         points = "–" if one.error else f"{one.points:g} / {one.max_points:g}"
-        row = [one.name, points, *cells, one.error or _recognised(one)]
+        row = [
+            one.name,
+            points,
+            signs if few else f"{solved} of {len(statuses)}",
+            one.error or _recognised(one),
+        ]
         shown.add_row(*(Text(cell) for cell in row))
     return shown
 
