@@ -480,47 +480,47 @@ In lesson 00 you got a table with an empty column, and a question: how many of t
 findings = {
     "Every token scores every other token": (
         "it depends",
-        "03, 04",
+        "03 · Does each token really score every other token?",
         "true without a mask, itself included; a model that writes uses only what came before",
     ),
     "Attention replaced recurrence (Vaswani and others, 2017)": (
         "it depends",
-        "10",
+        "10 · Who replaced whom?",
         "in that paper yes; attention came in 2014 as an addition to it, and fixed states are back",
     ),
     "Attention trains in parallel, recurrence cannot": (
         "it depends",
-        "10",
+        "10 · Who is faster?",
         "fewer steps wait for each other; on a processor the LSTM was faster at length 512",
     ),
     "Attention captures long-range dependencies": (
         "it depends",
-        "10, 09",
+        "10 · Who remembers over a distance?",
         "it copied over 25 places where an LSTM did not; nothing reaches beyond the context",
     ),
     "Memory grows with the square of the length": (
         "it depends",
-        "11",
+        "11 · Must all the scores exist at once?",
         "of the textbook form, measured; exact attention in blocks needs no such table",
     ),
     "Attention needs positional encoding": (
         "it depends",
-        "05",
+        "05 · Who bit whom?",
         "without, it sees a bag of words; but a causal mask lets some order in",
     ),
     "Long sequences need more efficient variants": (
         "it depends",
-        "11",
+        "11 · Must everybody look at everybody?",
         "on what must be remembered: windows and fixed tables forget, blocks do not",
     ),
     "Self-attention reads one text, cross-attention two": (
         "holds",
-        "07",
+        "07 · How does one text look into another?",
         "queries from one, keys and values from the other; the same formula",
     ),
     "Multi-head attention looks several ways at once": (
         "holds",
-        "06, 12",
+        "06 · What can a single look not bring home?",
         "one table of weights a head; whether training makes them differ is another question",
     ),
 }
@@ -528,7 +528,7 @@ table(
     {
         "claim": list(findings),
         "verdict": [verdict for verdict, _, _ in findings.values()],
-        "lesson": [lesson for _, lesson, _ in findings.values()],
+        "lesson and section": [where for _, where, _ in findings.values()],
         "what was found": [found for _, _, found in findings.values()],
     }
 )
