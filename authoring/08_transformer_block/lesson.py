@@ -77,7 +77,7 @@ def new_stack(seed=0):
 
 
 def through(step, seed=0):
-    """Sizes of the numbers on the way up, and of the gradients on the way down, layer by layer."""
+    """Sizes of the numbers going up and of the gradients going down; what tokens differ by at the top."""
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(2, TOKENS, WIDTH, generator=generator).requires_grad_()
     target, stations = torch.randn(2, TOKENS, WIDTH, generator=generator), [x]
@@ -87,13 +87,17 @@ def through(step, seed=0):
         stations.append(x)
     (nn.functional.layer_norm(x, (WIDTH,)) * target).mean().backward()
     every_layer = stations[::2]  # after each pair
-    return [s.detach().square().mean().sqrt().item() for s in every_layer], [
-        s.grad.norm().item() for s in every_layer
-    ]
+    top = x.detach()  # (B, T, C)
+    own = top - top.mean(dim=1, keepdim=True)  # what a token does not share with all
+    return (
+        [s.detach().square().mean().sqrt().item() for s in every_layer],
+        [s.grad.norm().item() for s in every_layer],
+        (own.norm() / top.norm()).item(),
+    )
 
 
 # %%
-sizes, gradients = through(lambda x, part: part(x))
+sizes, gradients, _ = through(lambda x, part: part(x))
 print("size of the numbers, layers 0, 6, 12:", [f"{sizes[i]:.0e}" for i in (0, 6, 12)])
 reveal(
     "08.bare_stack",
@@ -102,7 +106,24 @@ reveal(
 
 # %% [markdown]
 r"""
-They die out. Each attention averages, and averages of unlike things are smaller than the things. With larger parameters they would explode instead; there is no setting that stays right for all depths. So the size has to be put right *inside* the stack, again and again.
+They die out. Why? Watch the first six parts: by which factor does each change the size?
+"""
+
+# %%
+numbers = torch.randn(2, TOKENS, WIDTH, generator=torch.Generator().manual_seed(0))
+factors = []
+with torch.no_grad():
+    for part in new_stack()[:6]:
+        before, numbers = numbers.norm(), part(numbers)
+        factors.append((numbers.norm() / before).item())
+table(
+    {"part": ["attention", "feed-forward"] * 3, "size after / before": factors},
+    digits=1,
+)
+
+# %% [markdown]
+r"""
+Each feed-forward network loses almost half. The first attention loses even more: it averages, and the mean of unlike things is smaller than the things. Later attentions lose less and less, for a reason that is no comfort: after some averaging the tokens are nearly alike, and the mean of like things is no smaller. With larger parameters they would explode instead; there is no setting that stays right for all depths. So the size has to be put right *inside* the stack, again and again.
 
 ## How do you put the size right?
 
@@ -161,7 +182,7 @@ reveal("08.times_thousand", "practically the same")
 r"""
 ## In the wild: two slips of one character
 
-Layer norm looks too simple to get wrong. A well-known exercise course has a help box for people whose model agrees with GPT-2 "100 % until here, and about 90 % from here on". Its cause: $\epsilon$ added to the standard deviation, *outside* the root ([ARENA](https://github.com/callummcdougall/ARENA_3.0), chapter 1.1). The second slip is `torch.std` or `x.std(ddof=1)`,
+Layer norm looks too simple to get wrong. A well-known exercise course has a help box for people whose parts agree with GPT-2 to 100 % up to some point, and to about 90 % after it. The cause it names: $\epsilon$ added to the standard deviation, *outside* the root ([ARENA](https://github.com/callummcdougall/ARENA_3.0), chapter 1.1). The second slip is `torch.std` or `x.std(ddof=1)`,
 which divide by $C-1$ in place of $C$. Both pass a glance at ordinary numbers:
 
 <!-- numbers: 100 % from the help box; 90 % from the help box -->
@@ -180,27 +201,22 @@ def divides_by_one_less(x, eps=1e-5):
     )
 
 
+def error_of(slip, row):
+    right = layer_norm(row, np.ones(row.size), np.zeros(row.size))
+    return f"{np.abs(slip(row) - right).max():.5f}"
+
+
+x = np.array([1.0, 2.0, 3.0, 6.0])
 wide, quiet = np.random.default_rng(0).normal(size=(2, 768))
 quiet = 0.003 * quiet  # a token with small features
 table(
     {
         "largest error on": ["4 features", "768 features", "768 quiet features"],
         "eps outside the root": [
-            np.abs(
-                eps_outside(row)
-                - layer_norm(row, np.ones(row.size), np.zeros(row.size))
-            ).max()
-            for row in (x, wide, quiet)
+            error_of(eps_outside, row) for row in (x, wide, quiet)
         ],
-        "C − 1": [
-            np.abs(
-                divides_by_one_less(row)
-                - layer_norm(row, np.ones(row.size), np.zeros(row.size))
-            ).max()
-            for row in (x, wide, quiet)
-        ],
-    },
-    digits=5,
+        "C − 1": [error_of(divides_by_one_less, row) for row in (x, wide, quiet)],
+    }
 )
 
 # %% [markdown]
@@ -247,10 +263,12 @@ measured = {name: through(step) for name, step in ways.items()}
 table(
     {
         "way": list(measured),
-        "size after 12 layers": [f"{sizes[-1]:.2g}" for sizes, _ in measured.values()],
-        "gradient at the bottom / at the top": [
-            f"{gradients[0] / gradients[-1]:.1g}" for _, gradients in measured.values()
+        "size after 12 layers": [f"{sizes[-1]:.2g}" for sizes, *_ in measured.values()],
+        "gradient, bottom / top": [
+            f"{gradients[0] / gradients[-1]:.1g}"
+            for _, gradients, _ in measured.values()
         ],
+        "what tokens differ by": [f"{own:.2f}" for *_, own in measured.values()],
     }
 )
 
@@ -263,23 +281,26 @@ show(
         range(LAYERS + 1),
         {
             name: np.array(gradients) / gradients[-1]
-            for name, (_, gradients) in measured.items()
+            for name, (_, gradients, _) in measured.items()
         },
         x="after layer",
         y="gradient, top = 1",
         log_y=True,
     ),
     alt="Five curves over the layers on a logarithmic axis, all 1 at the top, layer 12. Going down, 'neither' falls below a thousandth, 'residual only' rises above ten thousand; "
-    "'norm only', post-norm and pre-norm stay within a factor of five of 1.",
+    "'norm only', post-norm and pre-norm stay within a factor of ten of 1.",
 )
 
 # %% [markdown]
 r"""
 Without norm and sum the gradient fades away: the first layer would learn thousands of times more slowly than the last. With the sum alone everything explodes, each layer adding to a larger stream. Norm and sum together keep numbers and gradients in bounds, and at twelve layers both orders do.
 
-So why does everybody put the norm *before* now? Look at the two formulas again. Pre-norm leaves a path from bottom to top that consists of additions only; post-norm sends the stream itself through every norm. Xiong and others (2020) show that post-norm models have large gradients near the top at the start and need a slow warm-up of the learning
-rate; pre-norm models do not. *That part is not measured here.* What you measured is that both are healthy at birth.
+"Norm only" seems to do that too. Look at the last column: the share of the numbers in which tokens differ from their common mean. Without the sum it is nothing. Each layer *replaces* the tokens by averages of tokens, and after twelve of them every place holds the same vector, of a perfectly healthy size. Only the sum lets a token keep what it was.
 
+So why does everybody put the norm *before* now? Look at the two formulas again. Pre-norm leaves each token a path from bottom to top that consists of additions only; post-norm sends the stream itself through every norm. Xiong and others (2020) show that post-norm models have large gradients near the top at the start and need a slow warm-up of the learning
+rate; pre-norm models do not. *That part is not measured here.* What you measured is that both are healthy at birth, and that the tokens stay further apart in the pre-norm stack.
+
+In the explorer, switch sum and norm on and off, and change the depth.
 """
 
 # %%
@@ -436,7 +457,7 @@ table(
 
 # %% [markdown]
 r"""
-First a rival from 1960, which knows no order and has no layers: count how often each word stands in comedies and in histories, and add up the evidence of a speech's words (*naive Bayes*).
+First a rival from 1961 (Maron, *Automatic indexing*), which knows no order and has no layers: count how often each word stands in comedies and in histories, and add up the evidence of a speech's words (*naive Bayes*).
 
 """
 
@@ -476,9 +497,18 @@ print(
     f"known plays {fairness(counted, held_out):.2f}, new plays {fairness(counted, new_play):.2f}"
 )
 
+
+def evidence(word):
+    return np.log(share[1][word] / share[0][word])
+
+
+often = sorted((w for w in known if counts[0][w] + counts[1][w] >= 100), key=evidence)
+print("most evidence for a comedy: ", ", ".join(often[:8]))
+print("most evidence for a history:", ", ".join(often[:-9:-1]))
+
 # %% [markdown]
 r"""
-Now a small encoder: embeddings of words and places, one block that may look both ways (a padding mask, no causal mask), the mean over the words, and a linear reading. The same again *without* the block, to see what attention adds.
+Now a small encoder: embeddings of words and places, one block that may look both ways (a padding mask, no causal mask), the mean over the words, and a linear reading. While it trains, *dropout* sets three tenths of the numbers to zero, others each time, so that nothing leans on a single one. The same again *without* the block, to see what attention adds.
 
 **Predict**: on speeches of new plays, how much better is the encoder with attention than counting words?
 """
@@ -581,12 +611,12 @@ table(
 )
 
 # %%
-reveal("08.encoder_wins_by", round(advantage, 1) + 0.0)
+reveal("08.encoder_wins_by", round(advantage, 1) + 0.0, digits=1)
 
 # %% [markdown]
 r"""
-It does not win. Counting words is as good, and the encoder without attention is about as good as the one with it. Whether a speech comes from a history shows in *which* words stand there (king, crown, uncle of York), not in how they are arranged, and five thousand examples are few for learning more. Everyone loses several points on plays they have not seen: part
-of what looked like skill was knowing the names.
+It does not win. Counting words is at least as good, and the encoder without attention is about as good as the one with it. Whether a speech comes from a history shows in *which* words stand there, as the two lists above show, not in how they are arranged, and five thousand examples are few for learning more. Everyone loses several points on plays they have not seen: part
+of what looked like skill was knowing the plays.
 
 So for "attention routes text", the finding reads: on this task, with this little data, nothing is gained over counting. Before you believe a claim of the kind, ask for the rival that counts words, and for a test on cases of a *new* kind.
 
