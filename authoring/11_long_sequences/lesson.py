@@ -200,7 +200,7 @@ show(
         x="length n",
         y="MiB at the peak",
     ),
-    alt="Two lines on logarithmic axes. The full table rises with slope two; the version in blocks rises with slope one and needs far less from about 500 places on.",
+    alt="Two lines on logarithmic axes. The full table rises with slope two; the version in blocks rises with slope one: it needs a little less at the left end and about a twentieth at the right.",
 )
 
 # %%
@@ -210,8 +210,6 @@ print(f"exponent of memory in blocks: {fitted:.1f}")
 
 # %% [markdown]
 r"""
-<!-- numbers: 500 read off the picture -->
-
 Memory is down to a straight line, and nothing was given up: the numbers are the same. What has *not* changed is the amount of arithmetic. Every query still meets every key. From here on, each saving costs something.
 
 ## Must everybody look at everybody?
@@ -271,11 +269,12 @@ def window_of_16(q, k, v):
 
 
 print(f"full attention  {share_right(full_attention, 128):.2f}")
+print(f"to be expected of the window: {15 / 128 + (1 - 15 / 128) / SYMBOLS:.2f}")
 reveal("11.window_recall", share_right(window_of_16, 128))
 
 # %% [markdown]
 r"""
-About what it must be: now and then the answer lies in the window, otherwise it guesses. One layer cannot see further than its window. Several can pass things on, a window at a time:
+About what is to be expected: in 15 cases of 128 the answer lies in the window, otherwise it guesses. (Two hundred trials leave a few hundredths to chance.) One layer cannot see further than its window. Several can pass things on, a window at a time:
 """
 
 # %%
@@ -311,9 +310,17 @@ show(
 
 # %% [markdown]
 r"""
+In the explorer, widen the window or add layers. The number in a cell is the layer after which news from that place has arrived; hatched cells are never reached. How many layers does a window of three need for ten places?
+"""
+
+# %%
+explore.windows()
+
+# %% [markdown]
+r"""
 ## Can the whole past fit into one table?
 
-Softmax is what makes the table necessary: $e^{q\cdot k}$ does not come apart into something of $q$ times something of $k$. **Linear attention** (Katharopoulos and others, 2020) replaces it by a product that does, $\varphi(q)\cdot\varphi(k)$ with $\varphi(x) = \text{elu}(x) + 1$, which is positive. Then
+Softmax is what makes the table necessary: $e^{q\cdot k}$ does not come apart into something of $q$ times something of $k$. **Linear attention** (Katharopoulos and others, 2020) replaces it by a product that does, $\varphi(q)\cdot\varphi(k)$ with $\varphi(x) = \text{elu}(x) + 1$: that is $x + 1$ for positive $x$ and $e^x$ for the rest, so never negative. Then
 
 $$\frac{\sum_{s\le t}\varphi(q_t)\cdot\varphi(k_s)\,v_s}{\sum_{s\le t}\varphi(q_t)\cdot\varphi(k_s)} = \frac{\varphi(q_t)^\top\big(\sum_{s\le t}\varphi(k_s)\,v_s^\top\big)}{\varphi(q_t)\cdot\sum_{s\le t}\varphi(k_s)}$$
 
@@ -378,8 +385,8 @@ show(
         log_x=True,
         lines={"blind guess": 1 / SYMBOLS},
     ),
-    alt="Share recalled against the number of pairs. Full attention stays at 1. The window of 16 holds until 8 pairs and then falls. Linear attention falls from the start, is near one half at 8 pairs and "
-    "close to a blind guess at 128.",
+    alt="Share recalled against the number of pairs. Full attention stays at 1. The window of 16 holds until 8 pairs and then falls. Linear attention falls from the start, is a little above one half at 8 pairs and "
+    "not far above a blind guess at 128.",
 )
 
 # %% [markdown]
@@ -388,7 +395,7 @@ This is the plainest form with random keys; trained models choose keys that dist
 
 ## What does it cost to *write*?
 
-A model writes one character at a time. Done plainly, each new character recomputes all of the past. But the keys and values of the past do not change: keep them. This is the **key–value cache**.
+A model writes one character at a time. Done plainly, each new character recomputes all of the past. But the keys and values of the past do not change: keep them. This is the **key–value cache**. In the picture below each row is one step of writing *Hamlet*; a cell is filled if its key and value are computed in that step.
 """
 
 # %%
@@ -404,11 +411,13 @@ print("one at a time = all at once:", np.allclose(np.concatenate(pieces), at_onc
 _, weights = masked_attention(q[:6], k[:6], v[:6], causal_mask(6))
 show(
     plots.cache_steps(weights, tokens=list("Hamlet")),
-    alt="Two triangles of six steps. Without a cache every step computes all rows so far again; with a cache each step computes its own last row only.",
+    alt="Two triangles, a row for each of six steps. Without a cache every cell is filled: each step computes the keys and values of all letters so far, 21 in all. With a cache only the last cell of each row is filled, 6 in all; the others are kept from earlier steps.",
 )
 
 # %% [markdown]
 r"""
+The picture counts keys and values. The scores save more: without a cache, step $t$ computes the whole causal triangle of $t$ rows again, with a cache its last row only.
+
 **Predict**: writing 1000 characters, counted in scores. How many times fewer with a cache than when each step recomputes the whole causal triangle?
 """
 
@@ -451,16 +460,15 @@ That is for a large model, 32 layers of width 4096 with 32 heads at two bytes a 
 
 """
 
-# %%
-explore.windows()
-
 # %% [markdown]
 r"""
 ## In the wild: every new word is the first
 <!-- no prediction: the section shows a known bug by running it -->
 
-A cache also has to remember *where* it is. In a well-kept library, generation with a cache and rotary positions turned every new key as if it stood at the same place as the first, since the piece at hand always started at 0 ([lucidrains/x-transformers, issue 219](https://github.com/lucidrains/x-transformers/issues/219)). Without a cache all was
-well, so training never saw it. The test that catches it is one sentence long: *piece by piece must equal all at once*.
+A cache also has to remember *where* it is. In a well-kept library a small Shakespeare model wrote English without the cache, and with it "Were'e tondove ture ture.see tove t" ([lucidrains/x-transformers, issue 219](https://github.com/lucidrains/x-transformers/issues/219)). Training uses no cache, so it never sees such a slip. The reporter found it by comparing: the logits were not the same with
+and without. That is the whole test, *piece by piece must equal all at once*.
+
+Here is one way to get there. With rotary positions, every new key is turned by its place. The piece at hand is one token long, so its places are counted from 0, each time anew:
 """
 
 # %%
