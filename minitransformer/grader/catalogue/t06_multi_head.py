@@ -565,6 +565,15 @@ MULTI_HEAD_MODULE = Exercise(
             SPLIT,
         ),
         Mistake(
+            "merge_reshape_only",
+            {"merge": "merge_by_reshape"},
+            "The heads are merged by a reshape without transposing back, which mixes "
+            "tokens.",
+            "In which order do heads, tokens and features lie in memory after the "
+            "attention, and in which order does a row of the result need them?",
+            MERGE,
+        ),
+        Mistake(
             "no_output_projection",
             {"project": lambda joined, w: joined},
             "`output` has no effect: the heads come back as they were joined.",

@@ -58,6 +58,12 @@ def merge_heads(x: Tensor) -> Tensor:
     return x.transpose(-2, -3).flatten(-2)
 
 
+def merge_by_reshape(x: Tensor) -> Tensor:
+    """Reshape without transposing back, which mixes tokens."""
+    *leading, H, T, D = x.shape
+    return x.reshape(*leading, T, H * D)
+
+
 def softmax_with_empty_rows(scores: Tensor, mask: Tensor | None, dim: int) -> Tensor:
     """Give weights that are zero where the mask forbids, rows without anything too."""
     if mask is None:
@@ -88,6 +94,7 @@ def attend(
     *,
     source: Callable[..., Tensor] = lambda x, memory: x if memory is None else memory,
     split: Callable[..., Tensor] = split_heads,
+    merge: Callable[..., Tensor] = merge_heads,
     scale: Callable[..., Tensor] = by_root_of_head_width,
     visible: Callable[..., Any] = lambda mask: mask,
     dim: int = -1,
@@ -103,7 +110,7 @@ def attend(
     shown = visible(mask)
     shared = None if shown is None else shown.unsqueeze(-3)
     weights = normalise(scores, shared, dim)  # (..., H, Tq, Tk)
-    return project(merge_heads(weights @ v), parameters["output.weight"])
+    return project(merge(weights @ v), parameters["output.weight"])
 
 
 # ---------------------------------------------------------------- the block

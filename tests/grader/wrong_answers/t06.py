@@ -112,6 +112,22 @@ class ReshapeOnly(_Right):
         return x.reshape(B, self.num_heads, T, C // self.num_heads)
 
 
+class MergeByReshape(_Right):
+    def forward(self, x, memory=None, mask=None):
+        H, D = self.num_heads, self.width // self.num_heads
+        other = self.source(x, memory)
+        q, k, v = (
+            self.split(part(y))
+            for part, y in ((self.query, x), (self.key, other), (self.value, other))
+        )
+        scores = q @ k.transpose(-1, -2) / D**0.5
+        if mask is not None:
+            mask = mask.unsqueeze(-3)
+            scores = scores.masked_fill(~mask & mask.any(-1, keepdim=True), -torch.inf)
+        weights = self.empty(torch.softmax(scores, dim=-1), mask)
+        return self.output((weights @ v).reshape(len(x), -1, H * D))
+
+
 class NoOutput(_Right):
     def last(self, x):
         return x
@@ -130,6 +146,7 @@ WRONG = {
     "MultiHeadAttention.mask_inverted": [MaskInverted],
     "MultiHeadAttention.nan_on_empty": [NanOnEmpty],
     "MultiHeadAttention.reshape_only": [ReshapeOnly],
+    "MultiHeadAttention.merge_reshape_only": [MergeByReshape],
     "MultiHeadAttention.no_output_projection": [NoOutput],
     "MultiHeadAttention.memory_ignored": [MemoryIgnored],
 }
