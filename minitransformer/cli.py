@@ -354,6 +354,46 @@ def _train(chosen: argparse.Namespace) -> int:
         raise UserError(str(error)) from error
 
 
+def _describe_runs(page: argparse.ArgumentParser) -> None:
+    page.add_argument(
+        "--folder", type=Path, help="your own folder (default: found from here upward)"
+    )
+
+
+def _runs(chosen: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from minitransformer.course import leaderboard
+
+    start = (chosen.folder or Path.cwd()).expanduser().absolute()
+    folder, console = leaderboard.runs_folder(start), Console(highlight=False)
+    for limit, seconds in leaderboard.LIMITS.items():
+        table = Table(box=None, pad_edge=False, collapse_padding=True)
+        columns = leaderboard.columns(folder, seconds)
+        for name in columns:
+            justify = "right" if name in ("loss", "seconds") else "left"
+            table.add_column(name, justify=justify, overflow="fold")
+        for line in zip(*columns.values(), strict=True):
+            style = "bold" if line[0] == "rival" else ""
+            table.add_row(*(Text(cell, style=style) for cell in line))
+        console.print(Text(f"Best within {limit} of training", style="italic"))
+        console.print(table)
+        console.print()
+    console.print(Text(leaderboard.ABOUT))
+    if folder is None:
+        console.print(
+            Text(
+                f"\nNo run is kept: there is no course folder in {start} or above. Train "
+                "inside yours; `minitransformer lab` makes one."
+            )
+        )
+    elif not leaderboard.read_runs(folder):
+        console.print(Text("\nNo run yet. `minitransformer train` in your folder."))
+    return 0
+
+
 def _describe_generate(page: argparse.ArgumentParser) -> None:
     page.formatter_class = argparse.RawDescriptionHelpFormatter
     page.epilog = """\
@@ -435,6 +475,12 @@ COMMANDS: tuple[Command, ...] = (
         summary="train a small transformer here and now: characters, dates, pronunciation",
         describe=_describe_train,
         run=_train,
+    ),
+    Command(
+        name="runs",
+        summary="your best character models, in 60 s and in 5 minutes, beside the rival",
+        describe=_describe_runs,
+        run=_runs,
     ),
     Command(
         name="generate",

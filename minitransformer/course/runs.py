@@ -1,10 +1,12 @@
 """A training run from the terminal: texts in, a checkpoint, a log and a curve out."""
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +21,20 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from minitransformer.course import leaderboard
 from minitransformer.model.checkpoint import (
     CheckpointError,
     model_from,
     read_checkpoint,
     save_model,
 )
-from minitransformer.model.config import TrainingConfig, as_dict, preset
+from minitransformer.model.config import (
+    PRESETS,
+    ModelConfig,
+    TrainingConfig,
+    as_dict,
+    preset,
+)
 from minitransformer.model.pair_training import (
     PairTask,
     pair_preset,
@@ -47,6 +56,7 @@ SAVE_EVERY = 30.0  # seconds: what a crash can cost at most
 DATE_PAIRS, HELD_OUT_PAIRS = 40_000, 1_000
 
 Save = Callable[..., None]
+Measured = list[tuple[float, float]]  # seconds of training, held-out loss
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +81,7 @@ class _Run:
     trainer: Trainer
     save: Save
     story: Callable[[], str]  # what the trained model can do, in a line or two
+    note: Callable[[Measured], str] = lambda _: ""  # to the runs; says what was kept
 
 
 def run(order: Order, console: Console) -> int:
@@ -91,12 +102,13 @@ def run(order: Order, console: Console) -> int:
     prepare = {"characters": _characters, "dates": _dates, "pronunciation": _words}
     prepared = prepare[order.what](order)
     trainer, log = prepared.trainer, order.out.with_suffix(".jsonl")
+    measured: Measured = []
     parameters = sum(x.numel() for x in trainer.model.parameters())
     console.print(
         f"{parameters:,} parameters; {trainer.plan}", highlight=False, soft_wrap=True
     )
     try:
-        _train(prepared, log, order, console)
+        _train(prepared, log, order, console, measured)
     except KeyboardInterrupt:  # between two steps
         trainer.interrupted = True
     prepared.save()
@@ -113,12 +125,19 @@ def run(order: Order, console: Console) -> int:
         highlight=False,
         soft_wrap=True,
     )
-    console.print(prepared.story(), highlight=False, markup=False, soft_wrap=True)
+    for told in (prepared.note(measured), prepared.story()):
+        if told:
+            console.print(told, highlight=False, markup=False, soft_wrap=True)
     return 130 if trainer.interrupted else 0
 
 
-def _train(prepared: _Run, log: Path, order: Order, console: Console) -> None:
-    """Take all steps: each goes into the log and the bar, and now and then to the disk."""
+def _train(
+    prepared: _Run, log: Path, order: Order, console: Console, measured: Measured
+) -> None:
+    """Take all steps: each goes into the log and the bar, and now and then to the disk.
+
+    Every held-out loss is put into `measured`, which Ctrl-C leaves to the caller.
+    """
     trainer, saved = prepared.trainer, time.monotonic()
     log.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -128,6 +147,8 @@ def _train(prepared: _Run, log: Path, order: Order, console: Console) -> None:
     ):
         task = bar.add_task("training", total=1.0, loss="", held_out="", speed="")
         for record in records:
+            if record.validation_loss is not None:
+                measured.append((trainer.training_seconds, record.validation_loss))
             lines.write(json.dumps(asdict(record)) + "\n")
             lines.flush()
             fields: dict[str, Any] = {"loss": f"loss {record.loss:.3f}"}
@@ -179,6 +200,7 @@ def _characters(order: Order) -> _Run:
                 f"another, of {len(characters)}"
             )
         training = _training_of(checkpoint.notes, training, order)
+    learned = _learned(text, checkpoint.notes if checkpoint else None)
     train_text, held_out = split_text(text)
     task = NextCharacterTask(
         encode(train_text, characters),
@@ -192,12 +214,63 @@ def _characters(order: Order) -> _Run:
         _restore(trainer, checkpoint.training, checkpoint.notes, order.out)
 
     def save() -> None:
-        save_model(order.out, model, characters, **_kept(trainer))
+        kept = _kept(trainer)
+        kept["notes"]["text"] = learned
+        save_model(order.out, model, characters, **kept)
 
     def story() -> str:
         return f"Now let it write: minitransformer generate --model {order.out}"
 
-    return _Run(trainer=trainer, save=save, story=story)
+    def note(measured: Measured) -> str:
+        if learned != corpora.NINE_SHA256:
+            return (
+                "Not kept among your runs: only losses of models that learned the nine "
+                "plays, and nothing else, compare."
+            )
+        return _note(trainer, model.config, measured, order)
+
+    return _Run(trainer=trainer, save=save, story=story, note=note)
+
+
+def _learned(text: str, notes: Mapping[str, Any] | None) -> str:
+    """Name what a model has learned from once it has learned this text too.
+
+    The name of a text is its hash; a model of more than one is no longer comparable.
+    """
+    name = hashlib.sha256(text.encode()).hexdigest()
+    return name if notes is None or notes.get("text") == name else "several texts"
+
+
+def _note(
+    trainer: Trainer, config: ModelConfig, measured: Measured, order: Order
+) -> str:
+    """Keep a run on the nine plays in the learner's folder, and say whether it is kept."""
+    same = (
+        name
+        for name in PRESETS
+        if preset(name, vocab_size=config.vocab_size)[0] == config
+    )
+    drawn = "resumed" if order.resume else f"seed {order.seed}"
+    run = leaderboard.Run(
+        when=date.today(),
+        configuration=f"{next(same, 'own')}, {trainer.step} steps, {drawn}",
+        settings={"model": as_dict(config), "training": as_dict(trainer.config)},
+        measured=tuple(measured),
+    )
+    best, folder = run.best(), leaderboard.runs_folder(Path.cwd())
+    if best is None:
+        return "Not kept among your runs: it ended before a held-out loss was measured."
+    if folder is None:
+        return (
+            "Not kept among your runs: there is no course folder here or above "
+            "(`minitransformer lab` makes one)."
+        )
+    leaderboard.keep(folder, run)
+    loss, seconds = best
+    return (
+        f"Kept among your runs: {loss:.3f} after {seconds:.0f} s of training. "
+        "`minitransformer runs` shows them all."
+    )
 
 
 # ------------------------------------------------------------------------------ pairs
