@@ -300,7 +300,7 @@ Without norm and sum the gradient fades away: the first layer would learn thousa
 So why does everybody put the norm *before* now? Look at the two formulas again. Pre-norm leaves each token a path from bottom to top that consists of additions only; post-norm sends the stream itself through every norm. Xiong and others (2020) show that post-norm models have large gradients near the top at the start and need a slow warm-up of the learning
 rate; pre-norm models do not. *That part is not measured here.* What you measured is that both are healthy at birth, and that the tokens stay further apart in the pre-norm stack.
 
-In the explorer, switch sum and norm on and off, and change the depth.
+In the explorer a deeper stack of simpler layers stands ready. Switch sum and norm on and off, and change the size of the parameters.
 """
 
 # %%
