@@ -67,7 +67,34 @@ reveal("10.echo", float(h_2 / h_1))
 
 # %% [markdown]
 r"""
-A little less than the 0.5 of $W_h$, because tanh bends. Now with four features and a state of three numbers. The loop over time is the whole program:
+A little less than the 0.5 of $W_h$, because tanh bends. Would a larger $W_h$ keep the echo alive? Try three:
+"""
+
+# %%
+echoes = {}
+for weight in (0.5, 0.9, 1.5):
+    state, trail = np.tanh(1.0), []
+    for _ in range(16):
+        trail.append(state)
+        state = np.tanh(weight * state)
+    echoes[f"weight {weight}"] = np.array(trail)
+show(
+    plots.curves(range(16), echoes, x="steps after the input", y="state"),
+    alt="Three curves of the state over time, all from 0.76. With weight 0.5 it is gone after six steps, with 0.9 it fades slowly towards zero, with 1.5 it rises a little and stays at 0.86.",
+)
+
+# %%
+state = np.tanh(0.1)  # a tenth of the input
+for _ in range(16):
+    state = np.tanh(1.5 * state)
+print(f"weight 1.5, from an input of 1:   {echoes['weight 1.5'][-1]:.3f}")
+print(f"weight 1.5, from an input of 0.1: {state:.3f}")
+
+# %% [markdown]
+r"""
+Above 1 the state does not fade, but it goes to a place of its own, wherever it began: it remembers *that* something came, and forgets *what*. Below 1 it fades. Between the two there is not much room, and that is the trouble with a memory that has to pass through the same step again and again.
+
+Now with four features and a state of three numbers. The loop over time is the whole program:
 """
 
 # %%
@@ -122,7 +149,7 @@ table(
 
 # %% [markdown]
 r"""
-What does a long path cost? Measure it. Take a plain recurrent net, an LSTM and an attention layer, freshly started, and ask how much the *last* output changes when the *first* input does: the size of that gradient, against the distance.
+What does a long path cost? Measure it. Take a plain recurrent net, an *LSTM* (a recurrent net with gates, which decide how much of the state to keep and how much to write) and an attention layer, freshly started, and ask how much the *last* output changes when the *first* input does: the size of that gradient, against the distance.
 
 **Predict**: at distance 64, how much of the plain net's gradient at distance 1 is left?
 """
@@ -183,8 +210,8 @@ show(
         log_x=True,
         log_y=True,
     ),
-    alt="Three curves on logarithmic axes. The gradient of the plain recurrent net and of the LSTM drops ever faster with the distance, below a millionth at 64 places; attention keeps "
-    "more than half of it over the whole range.",
+    alt="Three curves on logarithmic axes. The gradient of the plain recurrent net and of the LSTM drops ever faster with the distance and is below a millionth at 64 places, where the plain net has left the picture at the bottom; attention "
+    "keeps more than half of it over the whole range.",
 )
 
 # %%
@@ -202,7 +229,7 @@ reveal(
 
 # %% [markdown]
 r"""
-The signal is multiplied by something below 1 at every step, and a product of many such numbers dies out (Bengio, Simard and Frasconi, 1994). The LSTM (Hochreiter and Schmidhuber, 1997) has gates which can learn to hold a value; *freshly started*, they are half open, and it forgets about as fast. Attention does not multiply along the way; it only shares its look
+The signal is multiplied by something below 1 at every step, and a product of many such numbers dies out (Bengio, Simard and Frasconi, 1994). The gates of the LSTM (Hochreiter and Schmidhuber, 1997) can learn to hold a value; *freshly started*, they are half open, and it forgets only a little later. Attention does not multiply along the way; it only shares its look
 among more and more places.
 
 
@@ -218,7 +245,7 @@ print(" ".join("|" if i == KINDS else "abcdefghijklmnop"[i] for i in example))
 
 # %% [markdown]
 r"""
-Both models get about the same number of parameters: two attention layers against one LSTM layer, which is the more favourable choice here. Both see the same batches.
+Both models get about the same number of parameters: two attention layers against one LSTM layer, so that all it has goes into one wide state. Both see the same batches.
 """
 
 
@@ -300,7 +327,7 @@ reveal("10.lstm_copies", round(float(np.mean(far["LSTM"])), 1))
 
 # %% [markdown]
 r"""
-The LSTM is at chance, after nearly three times as many steps. Is it simply no good? Ask for *three* symbols:
+The LSTM hardly does better than a guess, after nearly three times as many steps. Is it simply no good? Ask for *three* symbols:
 """
 
 # %% tags=["once"] reason="one more training of a few seconds"
@@ -401,7 +428,7 @@ The 2017 paper kept the attention and dropped the recurrence. Since then the old
 
 ## In the wild: a state that never ends
 
-A recurrent net may carry its state from one batch to the next, and with it the history of everything that was computed. A learner removed the odd-looking line `h_state = h_state.data` from a tutorial, and torch answered "Trying to backward through the graph a second time"
+A recurrent net may carry its state from one batch to the next, and with it the history of everything that was computed. A learner commented out the odd-looking line `h_state = h_state.data` from a tutorial, and torch answered "Trying to backward through the graph a second time"
 ([MorvanZhou/PyTorch-Tutorial, issue 57](https://github.com/MorvanZhou/PyTorch-Tutorial/issues/57)). The line cuts the state off from its past; today it is written `detach()`. The tempting way out that the message offers, `retain_graph=True`, silences the error and makes every step walk back through all steps before it. Here are both versions:
 
 <!-- no prediction: the section shows a known bug by running it -->
@@ -418,9 +445,10 @@ for cut_off in (False, True):
             if cut_off:
                 state = state.detach()
             output.sum().backward()
-        outcome.append("three steps of training")
+        outcome.append("three backward passes, no error")
     except RuntimeError as error:
-        outcome.append("second time" if "second time" in str(error) else str(error))
+        told = "a second time" in str(error)
+        outcome.append("error: backward a second time" if told else "another error")
 table({"state cut off from the past": ["no", "yes"], "what happens": outcome})
 
 # %% [markdown]
@@ -431,7 +459,7 @@ A transformer has no such state. What it has in its place is the cache of lesson
 
 - A recurrent net is a loop: one state, changed by every character.
 - Its gradient fades with the distance, multiplied at every step; attention's path has length 1.
-- On a copy task at a distance, attention succeeds and an LSTM of the same size does not, in the same or more steps; at a short distance it does.
+- On a copy task at a distance, attention succeeds and an LSTM of the same size does not, in more steps; at a short distance it does.
 - On a processor, the LSTM handles long texts faster. "Trains in parallel" is a statement about hardware with room.
 
 What was simplified: small models, one task, one optimizer. Gates, tricks of starting and more training help recurrent nets; so do larger models help attention.
