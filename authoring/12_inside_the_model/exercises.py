@@ -14,7 +14,7 @@ from minitransformer import check
 r"""
 ## Exercise 12.1 · Does it look after the earlier one?
 
-Write `induction_score(weights, ids)` for the weights (T, T) of one head and the ids (T,) of the text. For each place $t$ whose character came before, add up the weights `weights[t, s + 1]` over all earlier places $s < t$ with the same character; return the mean over those places $t$. If no character comes twice, return 0.
+Write `induction_score(weights, ids)` for the weights (T, T) of one head and the ids (T,) of the text. For each place $t$ whose character came before, add up the weights `weights[t, s + 1]` over all earlier places $s < t$ with the same character; return the mean over those places $t$. (A twin right before $t$ counts like any other: the place after it is $t$ itself.) If no character comes twice, return 0.
 
 By hand: ids `[0, 1, 0]`. Only place 2 has an earlier twin, at place 0, so the score is `weights[2, 1]`.
 
