@@ -18,7 +18,7 @@ After this page you will be able to
 import numpy as np
 
 from minitransformer import check
-from minitransformer.notebook import plots, predict, reveal, show, table
+from minitransformer.notebook import explore, plots, predict, reveal, show, table
 
 # %% [markdown]
 r"""
@@ -46,7 +46,15 @@ reveal("00.first_product", float((a * b).sum()))
 
 # %% [markdown]
 r"""
-That was a **dot product**, and it is the only arithmetic that attention needs in large amounts. A question for a number comes with a slider, a choice with buttons. Later, `minitransformer progress` in a terminal shows how good your predictions are, and whether they get better.
+That was a **dot product**, and it is the only arithmetic that attention needs in large amounts. Drawn with arrows of two numbers each, it looks like this. Most pages have such an **explorer**: move a slider, or type a number beside it and press Enter, and the numbers and the picture follow.
+"""
+
+# %%
+explore.similarity()
+
+# %% [markdown]
+r"""
+What the two numbers mean is the subject of lesson 01. A question for a number comes with a slider, a choice with buttons. Later, `minitransformer progress` in a terminal shows how good your predictions are, and whether they get better.
 
 ## What does a wrong answer look like?
 

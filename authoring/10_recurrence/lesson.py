@@ -26,7 +26,7 @@ from minitransformer.model.recurrent import (
     count_parameters,
     width_for_parameters,
 )
-from minitransformer.notebook import plots, predict, reveal, show, table
+from minitransformer.notebook import explore, plots, predict, reveal, show, table
 from minitransformer.reference import path_length, recurrent_states
 from minitransformer.text.synthetic import copy_sequences
 
@@ -92,7 +92,14 @@ print(f"weight 1.5, from an input of 0.1: {state:.3f}")
 
 # %% [markdown]
 r"""
-Above 1 the state does not fade, but it goes to a place of its own, wherever it began: it remembers *that* something came, and forgets *what*. Below 1 it fades. Between the two there is not much room, and that is the trouble with a memory that has to pass through the same step again and again.
+Above 1 the state does not fade, but it goes to a place of its own, wherever it began: it remembers *that* something came, and forgets *what*. Below 1 it fades. Between the two there is not much room, and that is the trouble with a memory that has to pass through the same step again and again. Look for a better weight yourself:
+"""
+
+# %%
+explore.echo()
+
+# %% [markdown]
+r"""
 
 Now with four features and a state of three numbers. The loop over time is the whole program:
 """

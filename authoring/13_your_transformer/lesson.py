@@ -30,7 +30,7 @@ from minitransformer.model import (
     shakespeare_model,
     split_heads,
 )
-from minitransformer.notebook import plots, predict, reveal, show, table
+from minitransformer.notebook import explore, plots, predict, reveal, show, table
 from minitransformer.text import distinct_characters, encode, shakespeare
 
 # %% [markdown]
@@ -120,6 +120,17 @@ show(
         y="probability",
     ),
     alt="Eight bars, all of them capital letters, which is how a line begins in these plays. The tallest stands at about one in eight, and they fall slowly.",
+)
+
+# %% [markdown]
+r"""
+From chances like these the next character is drawn. How bold the draw is, you decide (lesson 09):
+"""
+
+# %%
+explore.sampling(
+    mine.forward(window, arrays, settings)[0, -1].round(1),
+    characters=trained.characters,
 )
 
 # %% [markdown]

@@ -22,6 +22,7 @@ EXPLORERS = {
     "soft_look_up": (explore.soft_look_up, "temperature", 4.0),
     "masks, causal": (explore.masks, "causal", False),
     "masks, padding": (explore.masks, "real", 0),
+    "echo": (explore.echo, "weight", 1.5),
     "heads": (explore.heads, "num_heads", 4),
     "cross": (lambda: explore.cross(CROSS, queries="ab", keys="xy"), "place", 1),
     "attention_maps": (lambda: explore.attention_maps({"abc": MAPS}), "layer", 2),

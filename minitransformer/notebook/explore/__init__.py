@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         windows,
     )
     from minitransformer.notebook.explore.inside import positions, residuals, sampling
+    from minitransformer.notebook.explore.recurring import echo
     from minitransformer.notebook.explore.shell import (
         Explorer,
         Numbers,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "attending": ("attention", "attention_maps", "cross", "heads", "masks", "windows"),
     "inside": ("positions", "residuals", "sampling"),
+    "recurring": ("echo",),
     "shell": ("Explorer", "Numbers", "View", "choice", "slider", "switch", "whole"),
     "similarities": ("similarity", "soft_look_up"),
 }
@@ -39,6 +41,7 @@ __all__ = [
     "attention_maps",
     "choice",
     "cross",
+    "echo",
     "heads",
     "masks",
     "positions",
