@@ -1,11 +1,14 @@
 """What every test runs under: one thread, no network, shapes checked, fixed examples.
 
+Ctrl-C works, also where a job in the background would ignore it.
+
 Shapes in the package's signatures are checked while the tests run (jaxtyping with
 beartype). A test of the package's own words about a wrong shape asks for the fixture
 `shapes_unchecked`; without it the checker speaks first.
 """
 
 import os
+import signal
 
 # before numpy or torch is imported: both read these once
 os.environ.update(
@@ -24,6 +27,7 @@ import network_guard
 import pytest
 
 network_guard.switch_on()
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # not the grader: it has no shapes in its signatures, and must run as learners run it
 SHAPED = ("reference", "text", "model", "notebook", "course")
 jaxtyping.install_import_hook(
