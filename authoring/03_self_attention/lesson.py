@@ -389,7 +389,7 @@ print("weights of scores 800 apart:", softmax(np.array([0.0, 800.0])))
 # %% [markdown]
 r"""
 At $D = 1024$ the undivided version has lost nearly all of its slope, and with scores far enough apart the weight is not small but
-*exactly* zero: scored, and not heard at all. Divided by $\sqrt D$, the slope does not depend on the width.
+*exactly* zero: scored, and not heard at all. Divided by $\sqrt D$, the slope hardly depends on the width.
 
 One caution. The argument needs independent numbers of variance 1. That describes a model when training **begins**, because
 its parameters are drawn so. Afterwards queries and keys may grow as they like. Dividing by $\sqrt D$ gives learning a fair start, no more.
@@ -596,7 +596,7 @@ that is not 0.
 </details>
 
 Look at the signs: a step *against* the gradient raises the score of *dogs* and lowers those of *cat* and of *bark* itself. And look at the
-factor $w_i$ in front: a token with weight 0 gets gradient 0, and if one weight is 1, it *is* the mean, and the bracket is 0. **A saturated row hardly
+factor $w_i$ in front: a token with weight 0 gets gradient 0, and if one weight is 1, its gradient *is* the weighted mean, and the bracket is 0. **A saturated row hardly
 learns**, in either direction.
 
 **Step 3, through the dot products.** $s_{ij} = q_i \cdot k_j / \sqrt D$. The query meets every key of its row, a key meets every query of
@@ -679,7 +679,7 @@ table(
 r"""
 Both agree with the derivation. Now put it to work, and settle the question of $\sqrt D$ for good. A query among eight random keys is to
 learn to fetch one given value out of eight, by small steps against its gradient, with nothing but `attention_backward`. One hundred random starts; the share
-that has learned it after 200 steps. To be fair to both sides, each may use the step size, out of four, that suits it best.
+that has learned it, with a weight above 0.8 on the right key, after 200 steps. To be fair to both sides, each may use the step size, out of four, that suits it best.
 """
 
 
@@ -719,7 +719,7 @@ show(
 
 # %% [markdown]
 r"""
-At $D = 4$ both learn. At $D = 256$ the undivided query is stuck on whichever key was ahead by chance: the one that it should find has a weight
+At $D = 4$ both learn. At $D = 256$ nearly every undivided query is stuck on whichever key was ahead by chance: the one that it should find has a weight
 of nearly 0, and with it a gradient of nearly 0. None of the four step sizes helps. Divided by $\sqrt D$, it learns at every width.
 
 ## What can it still not tell?

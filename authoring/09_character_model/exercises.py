@@ -198,8 +198,8 @@ r"""
 Turn the scores of the next character into the probabilities to draw it from. First divide by the temperature (0 means: only the best is left); then, if asked, keep the `top_k` most likely; then, if
 asked, of these keep the most likely ones that together reach `top_p`. What is left adds up to 1, and every character keeps its own place in the array.
 
-Take probabilities 0.1, 0.2, 0.5, 0.2 and `top_p=0.6`. In falling order: 0.5 is not yet 0.6, so the next one, 0.2, comes in too; that crosses 0.6, and it is enough. 0.5 and 0.2 remain,
-divided by 0.7.
+Take probabilities 0.1, 0.25, 0.5, 0.15 and `top_p=0.6`. In falling order: 0.5 is not yet 0.6, so the next one, 0.25, comes in too; that crosses 0.6, and it is enough. 0.5 and 0.25 remain,
+divided by 0.75.
 
 <details><summary>Hint 1: a rank for everyone</summary>
 

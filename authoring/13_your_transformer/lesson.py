@@ -129,7 +129,7 @@ From chances like these the next character is drawn. How bold the draw is, you d
 
 # %%
 explore.sampling(
-    mine.forward(window, arrays, settings)[0, -1].round(1),
+    mine.forward(window, arrays, settings)[0, -1].round(2),
     characters=trained.characters,
 )
 
@@ -170,7 +170,7 @@ reveal("13.idle", idle[0])
 
 # %% [markdown]
 r"""
-The shipped model has squared ReLU in its feed-forward, yours has plain ReLU, so yours waits; the plain model that is trained next does use it. Counting calls is the honest version of "it runs on my code". A part can also be yours and idle because *another* part of yours does without it: a
+The shipped model squares what the ReLU of its feed-forward lets through, yours does not (lesson 08), so yours waits; the plain model that is trained next does use it. Counting calls is the honest version of "it runs on my code". A part can also be yours and idle because *another* part of yours does without it: a
 `masked_softmax` written from scratch never asks your `softmax`.
 
 ## Does it learn the same?

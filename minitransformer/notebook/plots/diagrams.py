@@ -151,7 +151,7 @@ def projections(
         for role, w, meaning in (
             ("query", w_q, "what it looks for"),
             ("key", w_k, "what it can be found by"),
-            ("value", w_v, "what it passes on"),
+            ("value", w_v, "what it hands over"),
         )
     ]
     return matrix_flow(*lines)
