@@ -1,66 +1,100 @@
 """`python -m benchmarks`: measure everything, print a table, write JSON and a picture."""
 
 import argparse
+import io
 import json
+import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
 from matplotlib.figure import Figure as Picture
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks import attention, generation, starting, training
-from benchmarks.measuring import Figure, this_machine
+from benchmarks import generation
+from benchmarks.child import LONG, SUITES, WITH_MORE_THREADS, figures_of
+from benchmarks.measuring import Figure, load, this_machine
+from minitransformer.grader.reports.files import write_whole
 from minitransformer.notebook.plots.palette import QUIET, SERIES
 
-SUITES: dict[str, Callable[..., Iterator[Figure]]] = {
-    "starting": starting.measure,
-    "attention": attention.measure,
-    "generation": generation.measure,
-    "training": training.measure,
-}
+WHICH = f"{', '.join(SUITES)}; all when none is named, but {' and '.join(LONG)}"
+APART = "Grading has a command of its own: python -m benchmarks.grading --help"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the suites that were asked for."""
-    page = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    page.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(SUITES))
+    page = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, epilog=APART
+    )
+    page.add_argument("suites", nargs="*", metavar="SUITE", help=WHICH)
     page.add_argument("--quick", action="store_true", help="a look, in two minutes")
-    page.add_argument("--threads", type=int, default=1, help="of torch (default: 1)")
+    page.add_argument(
+        "--threads",
+        type=int,
+        nargs="+",
+        default=[1, 2] if (os.cpu_count() or 1) > 1 else [1],
+        metavar="N",
+        help="measure with so many threads; with more than one "
+        f"{' and '.join(sorted(WITH_MORE_THREADS))} (default: 1 2)",
+    )
     page.add_argument("--out", type=Path, default=Path("artefacts/benchmarks"))
     chosen = page.parse_args(arguments)
     unknown = sorted(set(chosen.suites) - set(SUITES))
     if unknown:
         page.error(f"a suite must be one of {', '.join(SUITES)}; got {unknown[0]}")
-    torch.set_num_threads(chosen.threads)
-    console, machine = Console(), this_machine()
-    figures = collect(chosen.suites or list(SUITES), console, quick=chosen.quick)
+    if min(chosen.threads) < 1:
+        page.error(f"threads must be at least 1; got {min(chosen.threads)}")
+    usual = [suite for suite in SUITES if suite not in LONG]
+    jobs = plan(chosen.suites or usual, chosen.threads)
+    wide = None if sys.stdout.isatty() else 160
+    console, machine = Console(width=wide), this_machine()
+    if "generation" in dict(jobs) and not generation.has_peer():
+        console.print(generation.HOW_TO_INSTALL, soft_wrap=True)
+    machine["load at the beginning"] = load()
+    figures = collect(jobs, console, quick=chosen.quick)
+    machine["load at the end"] = load()
     console.print(table(figures, machine))
-    chosen.out.mkdir(parents=True, exist_ok=True)
     document = {"machine": machine, "figures": [asdict(figure) for figure in figures]}
-    results = chosen.out / "results.json"
-    results.write_text(json.dumps(document, indent=1), "utf-8")
+    write_whole(chosen.out / "results.json", json.dumps(document, indent=1))
     draw(figures, chosen.out / "ratios.svg")
     console.print(f"Written to {chosen.out}.", soft_wrap=True)
     return 0
 
 
-def collect(suites: Sequence[str], console: Console, *, quick: bool) -> list[Figure]:
-    """Measure, telling what is being measured."""
+def plan(suites: Sequence[str], threads: Sequence[int]) -> list[tuple[str, int]]:
+    """List what is to be run: each suite with one thread, some with more too."""
+    return [
+        (suite, count)
+        for count in sorted(set(threads))
+        for suite in suites
+        if count == 1 or suite in WITH_MORE_THREADS
+    ]
+
+
+def collect(
+    jobs: Sequence[tuple[str, int]], console: Console, *, quick: bool
+) -> list[Figure]:
+    """Measure, telling how much is done and what was measured last."""
     figures: list[Figure] = []
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (
+        BarColumn(bar_width=20),
+        TextColumn("{task.completed} of {task.total} suites,"),
+        TextColumn("{task.fields[figures]} figures,"),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("")
-        for suite in suites:
+        task = progress.add_task("", total=len(jobs), figures=0)
+        for suite, threads in jobs:
             progress.update(task, description=suite)
-            for figure in SUITES[suite](quick=quick):
+            for figure in figures_of(suite, threads, quick=quick):
                 figures.append(figure)
-                said = f"{suite}: {figure.group}, {figure.name}"
-                progress.update(task, description=said)
+                said = f"{figure.group}, {figure.name}"
+                progress.update(task, description=said, figures=len(figures))
+            progress.advance(task)
     return figures
 
 
@@ -74,17 +108,22 @@ def table(figures: Sequence[Figure], machine: dict[str, object]) -> Table:
     for figure in figures:
         spread = ""
         if figure.low is not None and figure.high is not None:
-            spread = f"{figure.low:,.4g} – {figure.high:,.4g}"
+            spread = f"{shown(figure.low)} – {shown(figure.high)}"
         page.add_row(
             figure.group if figure.group != before else "",
             figure.name,
-            f"{figure.value:,.4g} {figure.unit}",
+            f"{shown(figure.value)} {figure.unit}",
             spread,
             "" if figure.ratio is None else f"{figure.ratio:.2f}",
             figure.note,
         )
         before = figure.group
     return page
+
+
+def shown(value: float) -> str:
+    """Write a number with four digits, or as many as stand before the point."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def draw(figures: Sequence[Figure], picture: Path) -> None:
@@ -101,7 +140,9 @@ def draw(figures: Sequence[Figure], picture: Path) -> None:
     at.set(xscale="log", xlabel="times the peer (right is better)")
     at.invert_yaxis()
     at.grid(axis="x", alpha=0.3)
-    page.savefig(picture)
+    drawn = io.StringIO()
+    page.savefig(drawn, format="svg")
+    write_whole(picture, drawn.getvalue())
 
 
 if __name__ == "__main__":

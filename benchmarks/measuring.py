@@ -31,19 +31,21 @@ class Figure:
 def race(
     contenders: Mapping[str, Callable[[], object]], repeats: int
 ) -> dict[str, list[float]]:
-    """Time each contender several times, in turns; seconds of this process's own work.
+    """Time each contender several times, in turns; in seconds.
 
-    Processor time is what one thread needs and a busy neighbour does not change much;
-    on a quiet machine it is the time on the wall.
+    With one thread it is processor time, which a busy neighbour does not change much; on
+    a quiet machine it is the time on the wall. With more threads it is the time on the
+    wall: processor time would add up what they do side by side.
     """
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for work in contenders.values():
         work()  # the first time pays for memory and kernels
     for _ in range(repeats):
         for name, work in contenders.items():
-            began = time.process_time()
+            began = clock()
             work()
-            times[name].append(time.process_time() - began)
+            times[name].append(clock() - began)
     return times
 
 
@@ -99,16 +101,18 @@ def exponent(sizes: list[int], values: list[float]) -> float:
 
 def this_machine() -> dict[str, object]:
     """Say where the figures are from."""
-    load = os.getloadavg() if hasattr(os, "getloadavg") else (float("nan"),)
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "load": round(load[0], 1),
-        "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,
     }
+
+
+def load() -> float | None:
+    """Give how many processes wanted a core in the last minute, where this is known."""
+    return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
 
 
 def _processor() -> str:

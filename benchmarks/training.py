@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from torch import nn
 
 from benchmarks.measuring import Figure, race, speeds
 from minitransformer.model import (
@@ -53,10 +54,13 @@ ABLATIONS: dict[str, tuple[dict[str, object], dict[str, object]]] = {
     "tied head": ({"tied_head": True}, {}),
     "RMS norm in place of layer norm": ({"norm": "rms"}, {}),
     "no decay of the rates": ({}, {"decay": 0.0}),
-    "windows of 64 from the start, half as many": (
+    "whole windows from the start": ({}, {"window_length": 64, "batch_size": 24}),
+    "short windows to the end": ({}, {"whole_windows": 0.0}),
+    "width 128, hidden width 512, as many steps": (
+        {"width": 128, "hidden_width": 512},
         {},
-        {"window_length": 64, "batch_size": 32},
     ),
+    "and with token shift": ({"token_shift": True}, {}),
 }
 
 
@@ -88,12 +92,7 @@ def trainer(
 ) -> Trainer:
     """Make a run, ready to start."""
     generator = torch.Generator().manual_seed(seed)
-    task = NextCharacterTask(
-        *data,
-        context_length=model.context_length,
-        batch_size=training.batch_size,
-        window_length=training.window_length,
-    )
+    task = NextCharacterTask.of(*data, model, training)
     made = CharTransformer.from_config(model, generator=generator)
     return Trainer(made, task, training, generator=generator)
 
@@ -218,13 +217,21 @@ def _run(
 ) -> tuple[float, float]:
     """Train to the end; give the processor time of the steps and the held-out loss."""
     run = trainer(model, training, data, seed)
+    spent, measure = 0.0, run.task.measure
+
+    def timed(model: nn.Module) -> float:
+        nonlocal spent
+        began = time.process_time()
+        loss = measure(model)
+        spent -= time.process_time() - began
+        return loss
+
+    run.task.measure = timed
     began = time.process_time()
-    last = None
-    for record in run.run():
-        last = record
-    if last is None or last.validation_loss is None:
+    last = list(run.run())[-1]
+    if last.validation_loss is None:
         raise RuntimeError("a run must end with a validation; it did not")
-    return time.process_time() - began - run.validation_seconds, last.validation_loss
+    return spent + time.process_time() - began, last.validation_loss
 
 
 def _loss_figure(name: str, loss: float, spent: float, peer: float) -> Figure:

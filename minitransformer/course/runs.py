@@ -202,12 +202,11 @@ def _characters(order: Order) -> _Run:
         training = _training_of(checkpoint.notes, training, order)
     learned = _learned(text, checkpoint.notes if checkpoint else None)
     train_text, held_out = split_text(text)
-    task = NextCharacterTask(
+    task = NextCharacterTask.of(
         encode(train_text, characters),
         encode(held_out, characters),
-        context_length=model.config.context_length,
-        batch_size=training.batch_size,
-        window_length=training.window_length,
+        model.config,
+        training,
     )
     trainer = Trainer(model, task, training, generator=generator)
     if checkpoint is not None:

@@ -383,8 +383,10 @@ def finished_uses(
     words = {name.split(".")[-1] for name in (*finished, *refused)}
     if not any(word in piece.source for word in words for piece in answer.pieces):
         return []
+    packages = {"minitransformer", *(name.split(".")[0] for name in finished)}
     found = {}
-    for dotted, piece, line in slicing.dotted_names(answer.pieces, answer.name):
+    uses = slicing.dotted_names(answer.pieces, answer.name, packages)
+    for dotted, piece, line in uses:
         ours = (
             dotted.startswith("minitransformer.") and dotted.split(".")[-1] in refused
         )

@@ -13,15 +13,19 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minitransformer import __version__
-from minitransformer.grader.grading import Grader, Settings
 from minitransformer.grader.reports.files import safe_name, write_whole
 from minitransformer.grader.reports.model import Report, SubmissionReport
 from minitransformer.grader.sandbox import ladder
 from minitransformer.grader.sandbox.box import Sandbox
-from minitransformer.grader.sandbox.jobs import LockError
+from minitransformer.grader.sandbox.ladder import LockError
+from minitransformer.grader.settings import Settings
 from minitransformer.grader.submissions import Submission
+
+if TYPE_CHECKING:
+    from minitransformer.grader.grading import Grader
 
 MEMORY = ".unfinished"
 LARGEST_SEED = 1 << 31
@@ -50,9 +54,11 @@ def new_seed() -> int:
 
 @contextlib.contextmanager
 def proven_sandbox(
-    settings: Settings, required: str | None = None
+    settings: Settings, required: str | None = None, first: Submission | None = None
 ) -> Iterator[tuple[Sandbox, str]]:
     """Open a sandbox whose level of isolation is proven and good enough; give both.
+
+    While it gets ready, so does the rest for the `first` submission.
 
     Raises
     ------
@@ -61,6 +67,11 @@ def proven_sandbox(
         not to be locked.
     """
     with Sandbox(timeout=settings.timeout) as sandbox:
+        sandbox.start("numpy")
+        if first is not None:
+            from minitransformer.grader.grading import Grader
+
+            Grader(sandbox, settings).foresee(first)
         level = sandbox.level()
         if level is None or not ladder.at_least(level, required or ladder.LEVELS[-1]):
             raise WeakIsolationError(
@@ -100,6 +111,8 @@ def grade(
     done : callable
         Told about each report as it comes, in whatever order.
     """
+    from minitransformer.grader.grading import Grader
+
     reports = memory.recall(submissions, level) if memory else {}
     for report in reports.values():
         done(report)
@@ -120,7 +133,7 @@ def grade(
 
 
 def _in_parallel(
-    grader: Grader, submissions: Sequence[Submission], jobs: int
+    grader: "Grader", submissions: Sequence[Submission], jobs: int
 ) -> Iterator[SubmissionReport]:
     """Give reports as they are finished; stop everything when the caller stops."""
     running: set[Future[SubmissionReport]] = set()
@@ -140,7 +153,7 @@ def _in_parallel(
             raise
 
 
-def _safely(grader: Grader, submission: Submission) -> SubmissionReport:
+def _safely(grader: "Grader", submission: Submission) -> SubmissionReport:
     """Grade one; a fault of the grader itself costs this submission's report only."""
     try:
         return grader.grade(submission)

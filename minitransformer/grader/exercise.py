@@ -1,32 +1,17 @@
-"""An exercise as data: its cases, its oracle made of parts, and the mistakes to expect."""
+"""An exercise as data: its cases, its oracle made of parts, and the mistakes to expect.
+
+NumPy does not load here: the grader's own name for exercises is bound before it does.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-import numpy as np
+from minitransformer.grader.topics import TOPICS  # noqa: F401 - part of what an exercise is
 
-from minitransformer.grader.outcome import Outcome
-
-TOPICS = {
-    number: f"{number}_{name}"
-    for number, name in (
-        ("00", "start_here"),
-        ("01", "similarity"),
-        ("02", "soft_lookup"),
-        ("03", "self_attention"),
-        ("04", "masks"),
-        ("05", "positions"),
-        ("06", "multi_head"),
-        ("07", "cross_attention"),
-        ("08", "transformer_block"),
-        ("09", "character_model"),
-        ("10", "recurrence"),
-        ("11", "long_sequences"),
-        ("12", "inside_the_model"),
-        ("13", "your_transformer"),
-    )
-}
+if TYPE_CHECKING:
+    from minitransformer.grader.drawing import Draw
+    from minitransformer.grader.outcome import Outcome
 
 
 # ---------------------------------------------------------------- what is asked for
@@ -118,42 +103,6 @@ def case(
         must_say=must_say,
         peak_limit=peak_limit,
     )
-
-
-class Draw:
-    """Sizes and random arrays for cases: fixed ones to show, others for each seed.
-
-    Parameters
-    ----------
-    seed : int or None
-        None for the cases that learners see: sizes as written, entries of one decimal.
-    """
-
-    def __init__(self, seed: int | None = None) -> None:
-        self.shown = seed is None
-        self.rng = np.random.default_rng(2017 if seed is None else [seed, 1706])
-
-    def sizes(self, *shown: int, smallest: int = 2, largest: int = 9) -> list[int]:
-        """Give the sizes as written, or as many others, no two of them equal."""
-        if self.shown:
-            return list(shown)
-        choice = self.rng.choice(
-            np.arange(smallest, largest + 1), size=len(shown), replace=False
-        )
-        return [int(size) for size in choice]
-
-    def normal(
-        self, *shape: int, size: float = 1.0, dtype: type = np.float64
-    ) -> np.ndarray:
-        """Draw normal entries, `size` times as large as standard ones."""
-        drawn = self.rng.normal(size=shape)
-        if self.shown:
-            drawn = np.round(drawn, 1) + 0.0
-        return (size * drawn).astype(dtype)
-
-    def integers(self, low: int, high: int, *shape: int) -> np.ndarray:
-        """Draw integers from `low` to `high` - 1."""
-        return self.rng.integers(low, high, size=shape)
 
 
 # ---------------------------------------------------------------- mistakes, properties
@@ -259,7 +208,7 @@ class Exercise:
     minutes: int
     difficulty: int
     returns: Form
-    draw_cases: Callable[[Draw], Iterable[Case]]
+    draw_cases: "Callable[[Draw], Iterable[Case]]"
     oracle: Callable[..., Any]
     mistakes: tuple[Mistake, ...]
     one_of: tuple[tuple[str, ...], ...] = ()
@@ -279,6 +228,8 @@ class Exercise:
 
     def cases(self, seed: int | None = None) -> list[Case]:
         """Give the shown cases, or those drawn from a seed, which are hidden."""
+        from minitransformer.grader.drawing import Draw
+
         drawn = list(self.draw_cases(Draw(seed)))
         if seed is None:
             return drawn
@@ -295,7 +246,7 @@ class Runner(Protocol):
 
     def __call__(
         self, exercise: Exercise, cases: Sequence[Case], stock: Sequence[Exercise] = ()
-    ) -> list[Outcome]:
+    ) -> "list[Outcome]":
         """Give one outcome for each case.
 
         Every call gets copies of its data. Answers named in `stock` are replaced by the

@@ -1,5 +1,6 @@
 """Grade one submission: read it, run each answer in the sandbox, judge what came."""
 
+import contextlib
 import importlib
 import re
 import threading
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 
 from minitransformer.grader import answers, card, catalogue
 from minitransformer.grader.answers import Document, UnreadableError
+from minitransformer.grader.bench import bench
 from minitransformer.grader.diagnosis import Verdict, judge
 from minitransformer.grader.exercise import TOPICS, Exercise
 from minitransformer.grader.isolated import (
@@ -23,34 +25,12 @@ from minitransformer.grader.reports.model import (
     clean,
 )
 from minitransformer.grader.sandbox.box import Sandbox
+from minitransformer.grader.settings import Settings
 from minitransformer.grader.submissions import Submission
 
 TIMES_THE_TIMEOUT = 10  # what a submission may take in all
 MOST_NOTES = 50
 WARM_TORCH = "minitransformer.grader.sandbox.warm_torch"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How a run grades.
-
-    Attributes
-    ----------
-    seed : int or None
-        Draws the hidden cases and the order in which cases are met; None for the shown
-        cases alone, as a learner's own check has them.
-    timeout : float
-        Seconds for one exercise, all its cases together.
-    topics : tuple of str
-        Numbers of the topics that are expected; empty: those that were handed in.
-    policy_costs : bool
-        Whether a library function handed in as the answer costs its points.
-    """
-
-    seed: int | None
-    timeout: float = 10.0
-    topics: tuple[str, ...] = ()
-    policy_costs: bool = True
 
 
 @dataclass
@@ -77,18 +57,29 @@ class Grader:
             if any(one.needs_torch for one in expected):
                 self._get_torch_ready()
             work = _Work(self, documents)
-            exercises = [work.report(one) for one in expected]
+            torch_last = sorted(expected, key=lambda one: one.needs_torch)
+            reports = {one.id: work.report(one) for one in torch_last}
         notes = [*problems, *_dropped(documents), *work.notes]
         return SubmissionReport(
             name=submission.name,
             seconds=time.monotonic() - started,
-            exercises=exercises,
+            exercises=[reports[one.id] for one in expected],
             notes=[clean(note) for note in notes[:MOST_NOTES]],
             partly=bool(problems),
         )
 
+    def foresee(self, submission: Submission) -> None:
+        """Load what grading a submission will need, while the sandbox gets ready."""
+        with contextlib.suppress(Exception):  # it will fail again where it is reported
+            documents, _ = _read(submission)
+            expected = self._expected(documents) if documents else []
+            if any(one.needs_torch for one in expected):
+                self._get_torch_ready()
+            for one in expected:
+                bench(one, self.settings.seed)
+
     def _get_torch_ready(self) -> None:
-        """Let torch load here and where answers run, while other answers are graded."""
+        """Let torch load here and where answers run, while NumPy answers are graded."""
         self.sandbox.start("torch")
         threading.Thread(target=importlib.import_module, args=[WARM_TORCH]).start()
 

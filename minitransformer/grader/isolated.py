@@ -81,8 +81,11 @@ class Isolated:
             self.turn.acquire()
         self.clock.spend(time.monotonic() - started)
         self.tripped += report.tripped
-        outcomes = (report.outcomes[index] for index in range(len(cases)))
-        return [replace(one, line=self._own_line(one.line)) for one in outcomes]
+        outcomes = [report.outcomes[index] for index in range(len(cases))]
+        return [
+            replace(one, line=self._own_line(one.line)) if one.line else one
+            for one in outcomes
+        ]
 
     def _own_line(self, told: str) -> str:
         """Believe that a line was at fault only if it stands in the submission so."""

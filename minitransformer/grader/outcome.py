@@ -4,8 +4,8 @@ NumPy alone, and nothing of any exercise: this module is also loaded where answe
 """
 
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -51,8 +51,6 @@ class Outcome:
         The most memory held during the call beyond what was held before, where asked.
     printed : str
         The beginning of what the call printed.
-    extra : mapping
-        Further measurements of a runner, by name; verdicts do not depend on them.
     """
 
     kind: Kind
@@ -64,7 +62,6 @@ class Outcome:
     changed: tuple[int, ...] = ()
     peak_bytes: int | None = None
     printed: str = ""
-    extra: Mapping[str, Plain] = field(default_factory=dict)
 
 
 def plain(value: object) -> Plain:

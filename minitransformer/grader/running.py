@@ -179,6 +179,8 @@ def copied(value: Any) -> Any:
 def same_data(before: Any, after: Any) -> bool:
     """Tell whether an input is still what it was."""
     if isinstance(before, np.ndarray):
+        if before.shape == after.shape and before.tobytes() == after.tobytes():
+            return True  # the usual case, told quickly
         return np.array_equal(before, after, equal_nan=before.dtype.kind == "f")
     if isinstance(before, list | tuple):
         return len(before) == len(after) and all(map(same_data, before, after))

@@ -7,8 +7,9 @@ stands in the file may fail or never end: it costs nothing.
 
 import ast
 import builtins
+import re
 import symtable
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +17,7 @@ COMPREHENSIONS = ("listcomp", "setcomp", "dictcomp", "genexpr")
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
 PLAIN = (*DEFINITIONS, *IMPORTS, ast.Assign, ast.AnnAssign)
+LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # as the parser counts them
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,16 +91,19 @@ def pieces_of(source: str, file: str) -> list[Piece]:
         tree = ast.parse(source)
     except (ValueError, RecursionError, MemoryError) as error:
         raise SyntaxError(f"cannot be read: {type(error).__name__}") from None
-    lines = source.splitlines(keepends=True)
-    return [_piece(node, source, lines, file) for node in tree.body]
+    lines = LINE.findall(source)
+    return [_piece(node, lines, file) for node in tree.body]
 
 
-def _piece(node: ast.stmt, source: str, lines: list[str], file: str) -> Piece:
+def _piece(node: ast.stmt, lines: list[str], file: str) -> Piece:
     if isinstance(node, DEFINITIONS) and node.decorator_list:
         first = node.decorator_list[0].lineno
         text = "".join(lines[first - 1 : node.end_lineno])
         return Piece(file, first, text, node)
-    return Piece(file, node.lineno, ast.get_source_segment(source, node) or "", node)
+    text = lines[node.lineno - 1 : node.end_lineno]
+    text[-1] = text[-1].encode()[: node.end_col_offset].decode()  # places are in bytes
+    text[0] = text[0].encode()[node.col_offset :].decode()
+    return Piece(file, node.lineno, "".join(text), node)
 
 
 # ---------------------------------------------------------------- names of a statement
@@ -214,20 +219,24 @@ def _back_from(pieces: Sequence[Piece], name: str, before: int) -> Iterator[int]
 
 # ---------------------------------------------------------------- dotted names
 def dotted_names(
-    pieces: Sequence[Piece], name: str
+    pieces: Sequence[Piece], name: str, packages: Collection[str]
 ) -> Iterator[tuple[str, Piece, int]]:
-    """Give every use of something imported by its full name, with its line.
+    """Give every use of something imported from some packages, by full name, with its line.
 
     `import torch.nn.functional as F` makes `F.relu` a use of `torch.nn.functional.relu`.
     An import under the answer's own `name` is a use too.
     """
     meaning: dict[str, str] = {}
     for piece in pieces:
+        if "import" not in piece.source:
+            continue
         for node in ast.walk(piece.node):
             if isinstance(node, IMPORTS):
                 meaning |= _meanings(node)
                 if piece.node is node and name in _meanings(node):
                     yield meaning[name], piece, node.lineno
+    if not any(one.split(".")[0] in packages for one in meaning.values()):
+        return
     for piece in pieces:
         for node in ast.walk(piece.node):
             if isinstance(node, ast.Name | ast.Attribute):

@@ -1,31 +1,29 @@
-"""The `grade` command at the terminal: a bar while it works, a table when it is done."""
+"""The `grade` command at the terminal: a bar while it works, a table when it is done.
 
+What draws loads only when something is drawn; the sandbox need not wait for it.
+"""
+
+import atexit
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from minitransformer.grader import batch, submissions
 from minitransformer.grader.batch import BusyFolderError
-from minitransformer.grader.exercise import TOPICS
-from minitransformer.grader.grading import Settings
 from minitransformer.grader.reports import files
 from minitransformer.grader.reports.model import Report, SubmissionReport
 from minitransformer.grader.sandbox import ladder
 from minitransformer.grader.sandbox.box import Sandbox
+from minitransformer.grader.settings import Settings
+from minitransformer.grader.topics import TOPICS
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 INTERRUPTED = 130
 LONGEST_TIMEOUT = 3600.0
@@ -137,13 +135,13 @@ def grade(order: Order) -> int:
             f"{each[0]} is one file for each submission; got {len(found)} submissions, "
             "which need --out"
         )
-    loud = Console(stderr=True, highlight=False)
     for remark in remarks:
-        loud.print(Text(remark))
+        _tell(remark)
     memory = batch.Memory(order.out, order.settings) if order.out else None
-    proven = batch.proven_sandbox(order.settings, order.required)
+    proven = batch.proven_sandbox(order.settings, order.required, found[0])
+    atexit.register(gc.freeze)  # who ends need not look for what nobody uses any more
     with memory.held() if memory else nullcontext(), proven as (sandbox, level):
-        with _progress(loud, len(found)) as done:
+        with _progress(len(found)) as done:
             finished = batch.grade(
                 found,
                 order.settings,
@@ -159,10 +157,18 @@ def grade(order: Order) -> int:
     if not finished.complete:
         count = len(finished.report.submissions)
         again = "; the same command goes on from here" if order.out else ""
-        loud.print(Text(f"Stopped after {count} of {len(found)} submissions{again}."))
+        _tell(f"Stopped after {count} of {len(found)} submissions{again}.")
         return INTERRUPTED
     some = finished.report.submissions
     return 1 if any(one.error or one.partly for one in some) else 0
+
+
+def _tell(words: str) -> None:
+    """Say something beside the reports, on the error stream."""
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(stderr=True, highlight=False).print(Text(words))
 
 
 def _hand_out(report: Report, order: Order) -> None:
@@ -172,6 +178,9 @@ def _hand_out(report: Report, order: Order) -> None:
     elif order.formats:
         sys.stdout.write(files.one_text(report, order.formats[0]))
         return
+    from rich.console import Console
+    from rich.text import Text
+
     console = Console(highlight=False)
     console.print(table(report))
     where = f" Reports are in {order.out}." if order.out else ""
@@ -182,13 +191,21 @@ def _hand_out(report: Report, order: Order) -> None:
 
 
 @contextmanager
-def _progress(
-    console: Console, count: int
-) -> Iterator[Callable[[SubmissionReport], object]]:
+def _progress(count: int) -> Iterator[Callable[[SubmissionReport], object]]:
     """Show a bar while submissions are graded, on the error stream only."""
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield id
         return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True, highlight=False)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -205,8 +222,11 @@ def _progress(
         yield done
 
 
-def table(report: Report) -> Table:
+def table(report: Report) -> "Table":
     """Lay a report out for the eye: a row a submission, a sign an exercise."""
+    from rich.table import Table
+    from rich.text import Text
+
     ids = list(
         dict.fromkeys(one.id for some in report.submissions for one in some.exercises)
     )

@@ -128,6 +128,7 @@ class LayerCache:
         self.k: Tensor | None = None
         self.v: Tensor | None = None
         self.places = torch.empty(0, dtype=torch.long)
+        self.before: list[Tensor | None] = [None, None]  # see `TokenShift`
 
     def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Add new pairs (B, H, t, D); give all keys, values and their places."""

@@ -113,9 +113,14 @@ class LabelTask:
         self.held_out_characters = held_out_ids.size
 
     def step(
-        self, model: nn.Module, optimizer: OptimizerPair, rng: np.random.Generator
+        self,
+        model: nn.Module,
+        optimizer: OptimizerPair,
+        rng: np.random.Generator,
+        progress: float = 0.0,
     ) -> float:
         """Draw texts and take one step on them."""
+        del progress  # every step is alike
         chosen = rng.integers(len(self.ids), size=self.batch_size)
         model.train()
         optimizer.zero_grad()

@@ -45,12 +45,14 @@ PAIR_PRESETS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "pronunciation": (
         {
-            "width": 128,
-            "num_heads": 4,
+            "width": 96,
+            "num_heads": 2,
             "encoder_layers": 3,
             "decoder_layers": 2,
-            "hidden_width": 512,
-            "dropout": 0.05,
+            "hidden_width": 192,
+            "activation": "squared_relu",
+            "qk_norm": True,
+            "zero_init": True,
         },
         {"seconds": 300.0, "batch_size": 128},
     ),
@@ -155,9 +157,14 @@ class PairTask:
         self.held_out_characters = round(len(held_out) * float(np.mean(lengths)))
 
     def step(
-        self, model: nn.Module, optimizer: OptimizerPair, rng: np.random.Generator
+        self,
+        model: nn.Module,
+        optimizer: OptimizerPair,
+        rng: np.random.Generator,
+        progress: float = 0.0,
     ) -> float:
         """Draw pairs and take one step on them."""
+        del progress  # every step is alike
         chosen = rng.integers(len(self.sources), size=self.batch_size)
         model.train()
         optimizer.zero_grad()

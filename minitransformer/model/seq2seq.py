@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,7 +15,13 @@ from minitransformer.model.attention import (
     causal_mask,
     rotary,
 )
-from minitransformer.model.config import need, need_heads_that_fit, need_whole
+from minitransformer.model.config import (
+    Activation,
+    need,
+    need_choice,
+    need_heads_that_fit,
+    need_whole,
+)
 from minitransformer.model.transformer import (
     Block,
     BlockTrace,
@@ -115,6 +122,12 @@ class PairConfig:
         C, H and F.
     encoder_layers, decoder_layers : int
         Blocks on each side.
+    activation : {"relu", "squared_relu", "gelu"}
+        The bend in the feed-forwards.
+    qk_norm : bool
+        Whether queries and keys are brought to one length before they meet.
+    zero_init : bool
+        Whether what writes into the residual stream, and the head, starts at zero.
     dropout : float
         The share of a sublayer's output dropped while training.
 
@@ -131,12 +144,16 @@ class PairConfig:
     encoder_layers: int
     decoder_layers: int
     hidden_width: int
+    activation: Activation = "relu"
+    qk_norm: bool = False
+    zero_init: bool = False
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
         """Check every setting."""
         need_whole(self, "source_size", "target_size", "width", "num_heads")
         need_whole(self, "encoder_layers", "decoder_layers", "hidden_width")
+        need_choice(self, activation=Activation)
         need_heads_that_fit(self.width, self.num_heads)
         need(
             0 <= self.dropout < 1,
@@ -171,17 +188,16 @@ class PairTrace:
 class DecoderBlock(nn.Module):
     """A block with a second attention, which looks at what the encoder read."""
 
-    def __init__(
-        self, width: int, num_heads: int, hidden_width: int, dropout: float
-    ) -> None:
+    def __init__(self, config: PairConfig) -> None:
         super().__init__()
-        self.norm_1 = nn.LayerNorm(width)
-        self.attention = MultiHeadAttention(width, num_heads, rotate=rotary)
-        self.norm_2 = nn.LayerNorm(width)
-        self.cross_attention = MultiHeadAttention(width, num_heads)
-        self.norm_3 = nn.LayerNorm(width)
-        self.feed_forward = make_feed_forward(width, hidden_width)
-        self.dropout = nn.Dropout(dropout)
+        C, H, F = config.width, config.num_heads, config.hidden_width
+        self.norm_1 = nn.LayerNorm(C)
+        self.attention = turning_attention(C, H, qk_norm=config.qk_norm)
+        self.norm_2 = nn.LayerNorm(C)
+        self.cross_attention = MultiHeadAttention(C, H, qk_norm=config.qk_norm)
+        self.norm_3 = nn.LayerNorm(C)
+        self.feed_forward = make_feed_forward(C, F, activation=config.activation)
+        self.dropout = nn.Dropout(config.dropout)
 
     def forward(
         self,
@@ -233,7 +249,12 @@ class EncoderDecoder(nn.Module):
         C, H, F = config.width, config.num_heads, config.hidden_width
 
         def encoder_block() -> Block:
-            return Block(C, H, F, attention=turning_attention, dropout=config.dropout)
+            return Block(
+                *(C, H, F),
+                attention=partial(turning_attention, qk_norm=config.qk_norm),
+                feed_forward=partial(make_feed_forward, activation=config.activation),
+                dropout=config.dropout,
+            )
 
         with drawing_from(generator):
             self.source_embedding = nn.Embedding(config.source_size, C)
@@ -243,12 +264,11 @@ class EncoderDecoder(nn.Module):
             self.encoder_norm = nn.LayerNorm(C)
             self.target_embedding = nn.Embedding(config.target_size, C)
             self.decoder_blocks = nn.ModuleList(
-                DecoderBlock(C, H, F, config.dropout)
-                for _ in range(config.decoder_layers)
+                DecoderBlock(config) for _ in range(config.decoder_layers)
             )
             self.decoder_norm = nn.LayerNorm(C)
             self.head = nn.Linear(C, config.target_size, bias=False)
-            draw_parameters(self)
+            draw_parameters(self, zero_init=config.zero_init)
 
     def encode(self, sources: Int[Tensor, "B Tk"]) -> Float[Tensor, "B Tk C"]:
         """Read whole sources: every place sees every other that is not padding."""
@@ -305,9 +325,11 @@ def source_mask(sources: Int[Tensor, "B Tk"]) -> Bool[Tensor, "B 1 Tk"]:
     return (sources != PAD)[:, None, :]
 
 
-def turning_attention(width: int, num_heads: int) -> MultiHeadAttention:
+def turning_attention(
+    width: int, num_heads: int, *, qk_norm: bool = False
+) -> MultiHeadAttention:
     """Make an attention with rotary positions."""
-    return MultiHeadAttention(width, num_heads, rotate=rotary)
+    return MultiHeadAttention(width, num_heads, rotate=rotary, qk_norm=qk_norm)
 
 
 # ---------------------------------------------------------------------------- writing

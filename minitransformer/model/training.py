@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from minitransformer.model.attention import use_attention
-from minitransformer.model.config import TrainingConfig, need
-from minitransformer.model.machine import plan_for_this_machine
+from minitransformer.model.config import ModelConfig, TrainingConfig, need
+from minitransformer.model.machine import keep_freed_memory, plan_for_this_machine
 from minitransformer.model.optimizer import OptimizerPair, make_optimizer
 from minitransformer.model.transformer import CharTransformer, drawing_from
 from minitransformer.text.windows import (
@@ -120,9 +120,16 @@ class Task(Protocol):
     window_length: int  # about how many places an attention spans
 
     def step(
-        self, model: nn.Module, optimizer: OptimizerPair, rng: np.random.Generator
+        self,
+        model: nn.Module,
+        optimizer: OptimizerPair,
+        rng: np.random.Generator,
+        progress: float,
     ) -> float:
-        """Draw a batch, take one step and return the loss from before it."""
+        """Draw a batch, take one step and return the loss from before it.
+
+        `progress` is the share of the run that is done.
+        """
         ...
 
     def measure(self, model: nn.Module) -> float:
@@ -142,7 +149,9 @@ class NextCharacterTask:
     batch_size : int
         Windows in a batch.
     window_length : int, optional
-        Characters in a training window; `context_length` when None.
+        Characters in a training window at first; `context_length` when None.
+    whole_windows : float
+        The share of the run, its last, in which windows are as long as the context.
     take_step : function of (model, inputs, targets, optimizer)
         The step itself; one's own `training_step` fits.
 
@@ -161,12 +170,14 @@ class NextCharacterTask:
         context_length: int,
         batch_size: int,
         window_length: int | None = None,
+        whole_windows: float = 0.0,
         take_step: Callable[..., float] = training_step,
     ) -> None:
         self.text, self.held_out = np.asarray(train_ids), np.asarray(held_out_ids)
         self.context_length = context_length
         self.batch_size = batch_size
         self.window_length = window_length or context_length
+        self.whole_windows = whole_windows
         self.take_step = take_step
         need(
             self.window_length <= context_length,
@@ -178,12 +189,38 @@ class NextCharacterTask:
         self.characters_per_step = batch_size * self.window_length
         self.held_out_characters = len(self.held_out)
 
+    @classmethod
+    def of(
+        cls,
+        train_ids: Int[Tensor, " n"] | Int[np.ndarray, " n"],
+        held_out_ids: Int[Tensor, " m"] | Int[np.ndarray, " m"],
+        model: ModelConfig,
+        config: TrainingConfig,
+    ) -> "NextCharacterTask":
+        """Make the task for a model and a run with these settings."""
+        return cls(
+            train_ids,
+            held_out_ids,
+            context_length=model.context_length,
+            batch_size=config.batch_size,
+            window_length=config.window_length,
+            whole_windows=config.whole_windows,
+        )
+
     def step(
-        self, model: nn.Module, optimizer: OptimizerPair, rng: np.random.Generator
+        self,
+        model: nn.Module,
+        optimizer: OptimizerPair,
+        rng: np.random.Generator,
+        progress: float,
     ) -> float:
         """Cut windows out of the text at random places and take one step on them."""
-        starts = random_starts(len(self.text), self.window_length, self.batch_size, rng)
-        inputs, targets = next_character_windows(self.text, starts, self.window_length)
+        T, B = self.window_length, self.batch_size
+        if progress >= 1 - self.whole_windows:
+            T = self.context_length
+            B = max(1, self.characters_per_step // T)
+        starts = random_starts(len(self.text), T, B, rng)
+        inputs, targets = next_character_windows(self.text, starts, T)
         return self.take_step(
             model, torch.from_numpy(inputs), torch.from_numpy(targets), optimizer
         )
@@ -230,6 +267,7 @@ class Trainer:
         self.config = config
         self.generator = generator
         self.optimizer = make_optimizer(model, config)
+        keep_freed_memory()
         self.plan = plan_for_this_machine(config, model, task.window_length)
         use_attention(model, self.plan.attention)
         self.step = 0
@@ -353,7 +391,7 @@ class Trainer:
                 torch.autocast("cpu", torch.bfloat16, enabled=low),
             ):
                 rng = np.random.default_rng(seed)
-                loss = self.task.step(self.model, self.optimizer, rng)
+                loss = self.task.step(self.model, self.optimizer, rng, self.progress)
         finally:
             torch.set_num_threads(before)
         self.step += 1
@@ -412,13 +450,7 @@ def train(
     When it ends, by itself or by Ctrl-C, the model holds the best parameters that were
     validated.
     """
-    task = NextCharacterTask(
-        train_ids,
-        validation_ids,
-        context_length=model.config.context_length,
-        batch_size=config.batch_size,
-        window_length=config.window_length,
-    )
+    task = NextCharacterTask.of(train_ids, validation_ids, model.config, config)
     return Trainer(model, task, config, generator=generator).run()
 
 

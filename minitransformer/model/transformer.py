@@ -57,12 +57,35 @@ def make_feed_forward(
     )
 
 
+class TokenShift(nn.Module):
+    """Mix each place with the one before it, each feature in a learned share.
+
+    The first place has none before it and stays as it is.
+
+    Notes
+    -----
+    Peng et al. (2023), "RWKV: Reinventing RNNs for the transformer era", section 3.1.
+    """
+
+    def __init__(self, width: int, share: float) -> None:
+        super().__init__()
+        self.share = nn.Parameter(torch.full((width,), share))
+
+    def forward(
+        self, x: Float[Tensor, "B T C"], before: Float[Tensor, "B 1 C"] | None = None
+    ) -> Float[Tensor, "B T C"]:
+        """Mix; `before` is what stood before the first place, if anything did."""
+        if before is None:
+            before = x[:, :1]
+        return torch.lerp(x, torch.cat((before, x[:, :-1]), dim=1), self.share)
+
+
 @dataclass(frozen=True, kw_only=True)
 class BlockTrace:
     """What happens inside one block, step by step; all of shape (B, T, C) but two."""
 
     x: Tensor  # what came in
-    normed_1: Tensor
+    normed_1: Tensor  # and shifted, where the block does
     attention: AttentionTrace
     after_attention: Tensor  # x + what attention found
     normed_2: Tensor
@@ -85,6 +108,8 @@ class Block(nn.Module):
         Makes the feed-forward.
     dropout : float
         The share of each sublayer's output dropped while training.
+    token_shift : bool
+        Whether each sublayer reads a place mixed with the one before it.
 
     Notes
     -----
@@ -105,6 +130,7 @@ class Block(nn.Module):
         norm: Callable[[int], nn.Module] = nn.LayerNorm,
         feed_forward: Callable[[int, int], nn.Module] = make_feed_forward,
         dropout: float = 0.0,
+        token_shift: bool = False,
     ) -> None:
         super().__init__()
         self.norm_1 = norm(width)
@@ -112,6 +138,8 @@ class Block(nn.Module):
         self.norm_2 = norm(width)
         self.add_module("feed_forward", feed_forward(width, hidden_width))
         self.dropout = nn.Dropout(dropout)
+        shares = (0.5, 0.25) if token_shift else ()  # of the place before, at first
+        self.shifts = nn.ModuleList(TokenShift(width, share) for share in shares)
 
     def forward(
         self,
@@ -123,8 +151,9 @@ class Block(nn.Module):
     ) -> Float[Tensor, "B T C"]:
         """Take the two residual steps; the options are the attention's."""
         options = _given(cache=cache, head_gains=head_gains)
-        x = x + self.dropout(self.attention(self.norm_1(x), mask=mask, **options))
-        return x + self.dropout(self.feed_forward(self.norm_2(x)))
+        read = self._read(0, x, cache)
+        x = x + self.dropout(self.attention(read, mask=mask, **options))
+        return x + self.dropout(self.feed_forward(self._read(1, x, cache)))
 
     def trace(
         self,
@@ -134,10 +163,10 @@ class Block(nn.Module):
         head_gains: Float[Tensor, " H"] | None = None,
     ) -> BlockTrace:
         """Take the same steps without dropout, and keep each of them."""
-        normed_1 = self.norm_1(x)
+        normed_1 = self._read(0, x)
         attention = self.attention.trace(normed_1, mask=mask, head_gains=head_gains)
         after_attention = x + attention.output
-        normed_2 = self.norm_2(after_attention)
+        normed_2 = self._read(1, after_attention)
         hidden = self.feed_forward[:-1](normed_2)
         return BlockTrace(
             x=x,
@@ -148,6 +177,18 @@ class Block(nn.Module):
             hidden=hidden,
             output=after_attention + self.feed_forward[-1](hidden),
         )
+
+    def _read(
+        self, sublayer: int, x: Tensor, cache: LayerCache | None = None
+    ) -> Tensor:
+        """Norm what a sublayer reads and, with token shift, mix in the place before."""
+        normed = (self.norm_1, self.norm_2)[sublayer](x)
+        if not len(self.shifts):
+            return normed
+        shifted = self.shifts[sublayer](normed, cache and cache.before[sublayer])
+        if cache is not None:
+            cache.before[sublayer] = normed[:, -1:]
+        return shifted
 
 
 # ------------------------------------------------------------------------- the model
@@ -287,6 +328,7 @@ class CharTransformer(nn.Module):
                 make_feed_forward, activation=config.activation, bias=config.bias
             ),
             dropout=config.dropout,
+            token_shift=config.token_shift,
         )
         model = cls(
             config.vocab_size,
@@ -366,7 +408,8 @@ class CharTransformer(nn.Module):
             for each layer `blocks.0.attention.w_q`, `w_k`, `w_v`, `w_o` (C, C) and
             `blocks.0.feed_forward.w_1` (C, F), `b_1`, `w_2` (F, C), `b_2`;
             `gain` and `bias` of `blocks.0.norm_1`, `blocks.0.norm_2` and `norm` where
-            the norm learns them; `head` (C, V).
+            the norm learns them; `blocks.0.shift_1`, `shift_2` (C,) with token shift;
+            `head` (C, V).
         """
         arrays = {"embedding": self.embedding.weight, "head": self.head.weight.T}
         if self.positions is not None:
@@ -455,6 +498,8 @@ def _block_arrays(name: str, block: nn.Module) -> dict[str, Tensor]:
         arrays[f"{name}.feed_forward.w_{number}"] = linear.get_parameter("weight").T
         if getattr(linear, "bias", None) is not None:
             arrays[f"{name}.feed_forward.b_{number}"] = linear.get_parameter("bias")
+    for number, shift in enumerate(block.get_submodule("shifts").children(), start=1):
+        arrays[f"{name}.shift_{number}"] = shift.get_parameter("share")
     for norm in ("norm_1", "norm_2"):
         arrays |= _norm_arrays(f"{name}.{norm}", block.get_submodule(norm))
     return arrays

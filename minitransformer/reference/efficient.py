@@ -124,8 +124,8 @@ def tiled_attention(
     v: Real[np.ndarray, "... Tk Dv"],
     *,
     causal: bool = False,
-    query_tile: int = 256,
-    key_tile: int = 512,
+    query_tile: int = 1024,
+    key_tile: int = 256,
 ) -> Float[np.ndarray, "... Tq Dv"]:
     """Compute attention's output tile by tile: fast, and in memory that does not grow.
 
@@ -140,8 +140,8 @@ def tiled_attention(
     causal : bool
         Let place i see only places up to i. Tiles above the diagonal are not computed.
     query_tile, key_tile : int
-        How many queries and keys to take at once. One tile of scores should fit into the
-        processor's cache.
+        How many queries and keys to take at once. One tile of scores should stay near
+        the processor: these make 1 MiB in float32.
 
     Returns
     -------
@@ -159,10 +159,10 @@ def tiled_attention(
     -----
     `online_softmax_attention`, cut along the queries too, as in Dao et al. 2022
     (FlashAttention), algorithm 1. Everything happens in one tile of scores that is used
-    again and again. Two passes over it are saved. A column of ones beside the values makes
-    the sum of the powers come out of the same product. And the largest score is looked
-    for only where e^score could overflow: no score is larger than the longest query times
-    the longest key (Cauchy-Schwarz).
+    again and again. Two slow passes over it are saved. The powers are summed by a product
+    with ones, which is faster than `sum`. And the largest score is looked for only where
+    e^score could overflow: no score is larger than the longest query times the longest
+    key (Cauchy-Schwarz).
 
     Examples
     --------
@@ -214,29 +214,39 @@ def _attend_in_tiles(
     """Write the output of one head; `tile` is where its scores take turns."""
     q = q / math.sqrt(q.shape[-1])  # (Tq, D)
     keys = np.ascontiguousarray(k.T)  # (D, Tk)
-    v_and_one = np.concatenate([v, np.ones_like(v[:, :1])], axis=-1)  # (Tk, Dv + 1)
+    ones = np.ones((len(k), 1), output.dtype)  # (Tk, 1)
     longest = [np.linalg.norm(x, axis=-1).max(initial=0.0) for x in (q, k)]
     small = longest[0] * longest[1] < SAFE_SCORE
     for first in range(0, len(q), query_tile):
         last = min(first + query_tile, len(q))
         end = last if causal else len(k)
         largest = np.full((last - first, 1), -np.inf, output.dtype)
-        mixed = np.zeros((last - first, v_and_one.shape[-1]), output.dtype)
+        total = np.zeros((last - first, 1), output.dtype)
+        mixed = np.zeros((last - first, v.shape[-1]), output.dtype)
         for start in range(0, end, key_tile):
             stop = min(start + key_tile, end)
-            scores = tile[: (last - first) * (stop - start)].reshape(last - first, -1)
-            np.matmul(q[first:last], keys[:, start:stop], out=scores)
-            if causal and stop > first + 1:  # the diagonal runs through this tile
-                later = np.arange(start, stop) > np.arange(first, last)[:, None]
-                scores[later] = -np.inf
+            top = max(first, start) if causal else first  # who may look at these keys
+            rows = slice(top - first, last - first)
+            scores = tile[: (last - top) * (stop - start)].reshape(last - top, -1)
+            np.matmul(q[top:last], keys[:, start:stop], out=scores)
+            if causal and stop > top + 1:  # the diagonal runs through this tile
+                later = (
+                    np.arange(start, stop) > np.arange(top, min(stop, last))[:, None]
+                )
+                scores[: len(later)][later] = -np.inf
             if not small:
-                new_largest = np.maximum(largest, scores.max(axis=-1, keepdims=True))
+                new_largest = np.maximum(
+                    largest[rows], scores.max(axis=-1, keepdims=True)
+                )
                 scores -= new_largest
-                mixed *= np.exp(largest - new_largest)
-                largest = new_largest
+                correction = np.exp(largest[rows] - new_largest)
+                total[rows] *= correction
+                mixed[rows] *= correction
+                largest[rows] = new_largest
             np.exp(scores, out=scores)
-            mixed += scores @ v_and_one[start:stop]
-        output[first:last] = mixed[:, :-1] / mixed[:, -1:]
+            total[rows] += scores @ ones[start:stop]
+            mixed[rows] += scores @ v[start:stop]
+        np.divide(mixed, total, out=output[first:last])
 
 
 def sliding_window_attention(

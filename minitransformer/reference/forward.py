@@ -70,7 +70,8 @@ def forward(
         The parameters, multiplying from the right: `embedding` (V, C); `positions`
         (context, C) where a table is added; for each layer `blocks.0.attention.w_q`,
         `w_k`, `w_v`, `w_o` (C, C) and `blocks.0.feed_forward.w_1` (C, F), `b_1`, `w_2`
-        (F, C), `b_2`; `gain` and `bias` of `blocks.0.norm_1`, `blocks.0.norm_2` and
+        (F, C), `b_2`; `blocks.0.shift_1` and `shift_2` (C,) where places are mixed with
+        those before them (see `token_shift`); `gain` and `bias` of `blocks.0.norm_1`, `blocks.0.norm_2` and
         `norm`; `head` (C, V). Biases and gains may be missing.
     settings : mapping of str to values
         What the arrays do not say: `num_heads`, `num_layers`, and, unless the model is
@@ -115,8 +116,15 @@ def forward(
             x,
             partial(_attend, arrays=under("attention", block), mask=mask, **shared),
             partial(_feed_forward, arrays=under("feed_forward", block), **shared),
-            partial(_norm, arrays=under("norm_1", block), **shared),
-            partial(_norm, arrays=under("norm_2", block), **shared),
+            *(
+                partial(
+                    _norm,
+                    arrays=under(f"norm_{number}", block),
+                    shift=block.get(f"shift_{number}"),
+                    **shared,
+                )
+                for number in (1, 2)
+            ),
         )
     x = _norm(x, under("norm", arrays), settings, parts)
     return x @ arrays["head"]  # (B, T, V)
@@ -157,13 +165,38 @@ def _feed_forward(
 
 
 def _norm(
-    x: np.ndarray, arrays: Arrays, settings: Settings, parts: Parts
+    x: np.ndarray,
+    arrays: Arrays,
+    settings: Settings,
+    parts: Parts,
+    shift: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Apply one norm; a missing gain is 1, a missing bias 0."""
+    """Apply one norm, then token shift; a missing gain is 1, a missing bias 0."""
     gain = arrays.get("gain", np.ones(x.shape[-1], x.dtype))
     if settings.get("norm", "layer") == "rms":
-        return rms_norm(x, gain)
-    return parts["layer_norm"](x, gain, arrays.get("bias", np.zeros_like(gain)))
+        normed = rms_norm(x, gain)
+    else:
+        bias = arrays.get("bias", np.zeros_like(gain))
+        normed = parts["layer_norm"](x, gain, bias)
+    return normed if shift is None else token_shift(normed, shift)
+
+
+def token_shift(
+    x: Float[np.ndarray, "*batch T C"], share: Float[np.ndarray, " C"]
+) -> Float[np.ndarray, "*batch T C"]:
+    """Mix each place with the one before it, each feature in a share of its own.
+
+    The first stays as it is (Peng et al. 2023, "RWKV", section 3.1, has zeros there).
+
+    Examples
+    --------
+    >>> token_shift(np.array([[2.0, 2.0], [4.0, 4.0]]), np.array([0.0, 0.5]))
+    array([[2., 2.],
+           [4., 3.]])
+    """
+    mixed = x.copy()
+    mixed[..., 1:, :] += share * (x[..., :-1, :] - x[..., 1:, :])
+    return mixed
 
 
 def _standardise(x: np.ndarray, parts: Parts) -> np.ndarray:

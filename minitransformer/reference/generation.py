@@ -8,6 +8,10 @@ Before the first character it moves work out of the loop, by identities that hol
   zero, so has the stream, and layer norm is RMS norm. The mean of what is added can be
   taken out of the parameters, once.
 - Turning pairs of features by angles is one product of complex numbers.
+- The scale of the scores can be the queries', and so their parameters'. The sum that the
+  weights are divided by can wait until the values are mixed: D numbers, not one a place.
+
+Inside the loop what is large is changed in place: a new array costs more than an addition.
 """
 
 import itertools
@@ -124,15 +128,17 @@ def _reader(
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Make the function that reads one more character of each text, (B,) to (B, V)."""
     H, window = settings["num_heads"], settings["context_length"]
-    positions = settings.get("positions", "learned")
+    positions, qk_norm = settings.get("positions"), settings.get("qk_norm", False)
     activation = ACTIVATIONS[settings.get("activation", "relu")]
     embedding, table, layers, (w_head, b_head) = _prepare(arrays, settings)
     C, dtype = embedding.shape[-1], embedding.dtype
     D = C // H
-    keys, values = np.zeros((2, len(layers), B, H, window, D), dtype)
+    caches = np.zeros((len(layers), B, 2, H, window, D), dtype)  # keys, then values
+    before = np.zeros((len(layers), 2, B, C), dtype)  # what token shift mixes in
     places = np.zeros(window, int)  # which character stands where in the cache
     slopes = 2.0 ** (-8.0 * np.arange(1, H + 1)[:, None] / H)  # (H, 1), for ALiBi
     frequencies = 10000.0 ** (-np.arange(0, D, 2) / D)  # (D/2,), for rotary
+    pair = np.result_type(dtype, np.complex64)  # two features as one complex number
     text: deque[np.ndarray] = deque(maxlen=window)  # the last characters
     count = itertools.count()
 
@@ -144,44 +150,56 @@ def _reader(
             return forward(last, arrays, settings)[:, -1]
         slot, held = place % window, min(place + 1, window)
         places[slot] = place
-        turn = np.exp(1j * place * frequencies)  # (D/2,)
+        turn = np.exp(1j * place * frequencies).astype(pair)  # (D/2,)
         x = embedding[ids]  # (B, C)
         if table is not None:
-            x = x + table[place]
-        for layer, (w_qkv, b_qkv, w_o, w_1, b_1, w_2, b_2) in enumerate(layers):
-            qkv = (_rms(x) @ w_qkv + b_qkv).reshape(B, 3, H, D)
-            qk, v = qkv[:, :2], qkv[:, 2]  # (B, 2, H, D), (B, H, D)
-            if settings.get("qk_norm", False):
-                qk = _rms(qk)
+            x += table[place]
+        for parameters, cache, last in zip(layers, caches, before, strict=True):
+            w_qkv, b_qkv, w_o, w_1, b_1, w_2, b_2, *shifts = parameters
+            qkv = _mixed(_unit(x), shifts[:1], last[0], place) @ w_qkv
+            qkv += b_qkv
+            heads = qkv.reshape(B, 3, H, D)
+            qk = heads[:, :2]  # (B, 2, H, D)
+            if qk_norm:
+                qk[:] = D**0.25 * _unit(qk)
             if positions == "rotary":
-                qk = _turn(qk, turn)
-            q, k = qk[:, 0], qk[:, 1]  # (B, H, D) each
-            keys[layer, :, :, slot], values[layer, :, :, slot] = k, v
-            seen = keys[layer, :, :, :held] @ q[..., None]  # (B, H, held, 1)
-            scores = seen[..., 0] / math.sqrt(D)
+                pairs = qk.view(pair)  # (B, 2, H, D/2)
+                pairs *= turn
+            cache[:, :, :, slot] = heads[:, 1:]
+            seen = cache[:, 0, :, :held] @ heads[:, 0, :, :, None]  # (B, H, held, 1)
+            scores = seen[..., 0]  # (B, H, held)
             if positions == "alibi":
                 scores -= slopes * (place - places[:held])
-            largest = np.maximum.reduce(scores, axis=-1, keepdims=True)
-            powers = np.exp(scores - largest)
-            weights = powers / np.add.reduce(powers, axis=-1, keepdims=True)
-            found = weights[..., None, :] @ values[layer, :, :, :held]  # (B, H, 1, D)
-            x = x + found.reshape(B, C) @ w_o
-            x = x + activation(_rms(x) @ w_1 + b_1) @ w_2 + b_2
-        return _rms(x) @ w_head + b_head  # (B, V)
+            if not qk_norm:  # with it no score exceeds √D, and no power overflows
+                scores -= np.maximum.reduce(scores, axis=-1, keepdims=True)
+            powers = np.exp(scores, out=scores)
+            mixed = powers[:, :, None] @ cache[:, 1, :, :held]  # (B, H, 1, D)
+            mixed /= np.add.reduce(powers, axis=-1, keepdims=True)[..., None]
+            x += mixed.reshape(B, C) @ w_o
+            hidden = _mixed(_unit(x), shifts[1:], last[1], place) @ w_1  # (B, F)
+            hidden += b_1
+            x += activation(hidden) @ w_2
+            x += b_2
+        return _unit(x) @ w_head + b_head  # (B, V)
 
     return read
 
 
-def _rms(x: np.ndarray) -> np.ndarray:
-    """Bring the mean square of the last axis to 1."""
+def _unit(x: np.ndarray) -> np.ndarray:
+    """Bring the last axis to length 1: a norm without the factor that makes it √C."""
     squares = np.vecdot(x, x)[..., None]
-    return x / np.sqrt(squares / x.shape[-1] + EPS)
+    return x / np.sqrt(squares + x.shape[-1] * EPS)
 
 
-def _turn(x: np.ndarray, turn: np.ndarray) -> np.ndarray:
-    """Read pairs of features as complex numbers, and turn them."""
-    pairs = x.view(np.complex64 if x.dtype == np.float32 else np.complex128)
-    return (pairs * turn.astype(pairs.dtype)).view(x.dtype)
+def _mixed(
+    x: np.ndarray, shifts: list[np.ndarray], last: np.ndarray, place: int
+) -> np.ndarray:
+    """Mix in what stood one place before, where the model does, and remember `x`."""
+    for share in shifts:
+        mixed = x + share * (last - x) if place else x
+        last[:] = x
+        x = mixed
+    return x
 
 
 def _prepare(
@@ -205,7 +223,8 @@ def _prepare(
     ) -> tuple[np.ndarray, np.ndarray]:
         """Move the norm's gain and bias into the affine map that follows it."""
         own = under(norm, arrays)
-        scaled = w * own.get("gain", np.ones(C, w.dtype))[:, None]
+        gain = own.get("gain", np.ones(C, w.dtype))
+        scaled = w * (math.sqrt(C) * gain[:, None])  # √C: see `_unit`
         if centred and "bias" in own:
             return scaled, own["bias"] @ w + b
         return scaled, np.zeros(w.shape[-1], w.dtype) + b
@@ -217,8 +236,9 @@ def _prepare(
         w_qkv, b_qkv = after_norm(
             f"blocks.{layer}.norm_1", np.concatenate(qkv, axis=-1)
         )
-        if settings.get("qk_norm", False):  # a layer norm as well, head by head
-            w_qkv, b_qkv = (_centre_heads(x, H) for x in (w_qkv, b_qkv))
+        # the norm of queries and keys is a layer norm as well, head by head
+        fit = _centre_heads if settings.get("qk_norm", False) else _scale_queries
+        w_qkv, b_qkv = fit(w_qkv, H), fit(b_qkv, H)
         w_1, b_1 = after_norm(
             f"blocks.{layer}.norm_2",
             block["feed_forward.w_1"],
@@ -227,7 +247,9 @@ def _prepare(
         w_2 = block["feed_forward.w_2"]
         b_2 = block.get("feed_forward.b_2", np.zeros(C, w_2.dtype))
         w_o = to_stream(block["attention.w_o"])
-        layers.append((w_qkv, b_qkv, w_o, w_1, b_1, to_stream(w_2), to_stream(b_2)))
+        parameters = [w_qkv, b_qkv, w_o, w_1, b_1, to_stream(w_2), to_stream(b_2)]
+        parameters += [block[name] for name in ("shift_1", "shift_2") if name in block]
+        layers.append(tuple(np.ascontiguousarray(x) for x in parameters))
     table = to_stream(arrays["positions"]) if "positions" in arrays else None
     head = after_norm("norm", arrays["head"])
     return to_stream(arrays["embedding"]), table, layers, head
@@ -237,4 +259,11 @@ def _centre_heads(x: np.ndarray, num_heads: int) -> np.ndarray:
     """Take the mean out of each head's queries and keys, not out of its values."""
     heads = x.reshape(*x.shape[:-1], 3, num_heads, -1).copy()  # (..., 3, H, D)
     heads[..., :2, :, :] -= heads[..., :2, :, :].mean(axis=-1, keepdims=True)
+    return heads.reshape(x.shape)
+
+
+def _scale_queries(x: np.ndarray, num_heads: int) -> np.ndarray:
+    """Divide the queries by √D, so that the scores need not be."""
+    heads = x.reshape(*x.shape[:-1], 3, num_heads, -1).copy()  # (..., 3, H, D)
+    heads[..., 0, :, :] /= math.sqrt(heads.shape[-1])
     return heads.reshape(x.shape)

@@ -16,7 +16,7 @@ from minitransformer.model.transformer import CharTransformer
 LOG = math.log
 
 
-def make(positions="rotary", num_layers=2):
+def make(positions="rotary", num_layers=2, token_shift=False):
     config = ModelConfig(
         vocab_size=7,
         context_length=6,
@@ -24,6 +24,7 @@ def make(positions="rotary", num_layers=2):
         num_heads=2,
         num_layers=num_layers,
         hidden_width=32,
+        token_shift=token_shift,
         positions=positions,
     )
     model = CharTransformer.from_config(config).double()
@@ -113,6 +114,16 @@ def test_within_the_context_the_cache_changes_nothing(positions):
     assert torch.equal(cached, write(model, START, 3, use_cache=False))
 
 
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+def test_the_cache_remembers_the_place_before(positions):
+    model = make(positions, token_shift=True)
+    ids = torch.randint(7, (2, 6), generator=torch.Generator().manual_seed(0))
+    for pieces in ([1] * 6, [2, 1, 1, 1, 1], [5, 1]):
+        caches = [LayerCache(6) for _ in model.blocks]
+        steps = [model(part, caches=caches) for part in ids.split(pieces, dim=1)]
+        assert (torch.cat(steps, dim=1) - model(ids)).abs().max() < 1e-10
+
+
 @pytest.mark.parametrize("positions", ["learned", "sinusoidal"])
 def test_a_table_of_positions_reads_its_last_window_again(positions):
     model = make(positions)
@@ -138,8 +149,11 @@ def cached_logits(model, ids):
 
 
 @pytest.mark.parametrize("positions", ["rotary", "alibi", "none"])
-def test_a_sliding_cache_equals_the_whole_text_under_a_sliding_window_mask(positions):
-    model = make(positions)
+@pytest.mark.parametrize("token_shift", [False, True])
+def test_a_sliding_cache_equals_the_whole_text_under_a_sliding_window_mask(
+    positions, token_shift
+):
+    model = make(positions, token_shift=token_shift)
     ids = torch.randint(7, (2, 25), generator=torch.Generator().manual_seed(0))
     difference = cached_logits(model, ids) - banded_logits(model, ids)
     assert difference.abs().max() < 1e-10

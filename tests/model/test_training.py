@@ -31,15 +31,10 @@ def make_model(**parts):
 def make_trainer(model=None, text=TEXT, held_out=HELD_OUT, **changes):
     settings = {"steps": 12, "batch_size": 4, "learning_rate": 1e-2, "validations": 3}
     config = TrainingConfig(**(settings | changes))
-    task = NextCharacterTask(
-        text,
-        held_out,
-        context_length=8,
-        batch_size=config.batch_size,
-        window_length=config.window_length,
-    )
+    model = model or make_model()
+    task = NextCharacterTask.of(text, held_out, model.config, config)
     generator = torch.Generator().manual_seed(1)
-    return Trainer(model or make_model(), task, config, generator=generator)
+    return Trainer(model, task, config, generator=generator)
 
 
 def parameters(model):
@@ -260,6 +255,23 @@ def test_a_text_shorter_than_the_context_is_refused():
         ValueError, match="longer than the context of 8 characters; got 5"
     ):
         make_trainer(held_out=HELD_OUT[:5])
+
+
+def test_windows_grow_to_the_context_for_the_last_part_of_the_run():
+    shapes = []
+
+    class Watched(CharTransformer):
+        def forward(self, ids, **options):
+            if self.training:
+                shapes.append(tuple(ids.shape))
+            return super().forward(ids, **options)
+
+    model = Watched(4, 8, 16, 2, 1, generator=torch.Generator().manual_seed(0))
+    run = make_trainer(
+        model, steps=10, batch_size=6, window_length=4, whole_windows=0.3
+    )
+    list(run.run())
+    assert shapes == [(6, 4)] * 7 + [(3, 8)] * 3
 
 
 def test_windows_longer_than_the_context_are_refused():

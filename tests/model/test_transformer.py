@@ -9,12 +9,18 @@ from minitransformer.model.attention import causal_mask
 from minitransformer.model.config import ModelConfig
 from minitransformer.model.optimizer import AdamW
 from minitransformer.model.training import next_character_loss
-from minitransformer.model.transformer import Block, CharTransformer, drawing_from
+from minitransformer.model.transformer import (
+    Block,
+    CharTransformer,
+    TokenShift,
+    drawing_from,
+)
 
 FORMS = {
     "plain": {},
     "sinusoidal": {"positions": "sinusoidal"},
     "alibi": {"positions": "alibi"},
+    "shifted": {"token_shift": True},
     "tied": {"tied_head": True, "activation": "gelu"},
     "fast": {
         "positions": "rotary",
@@ -214,6 +220,14 @@ def test_reference_arrays_multiply_from_the_right():
     by_torch = model.blocks[0].attention.query(x).detach().numpy()
     by_numpy = x.numpy() @ arrays["blocks.0.attention.w_q"]
     assert abs(by_torch - by_numpy).max() < 1e-12
+
+
+def test_token_shift_mixes_each_place_with_the_one_before():
+    shift = TokenShift(2, 0.25)
+    x = torch.tensor([[[4.0, 8.0], [0.0, 4.0], [8.0, 0.0]]])
+    assert shift(x).tolist() == [[[4, 8], [1, 5], [6, 1]]]
+    halves = [shift(x[:, :1]), shift(x[:, 1:], x[:, :1])]
+    assert torch.equal(torch.cat(halves, dim=1), shift(x))
 
 
 def test_reference_arrays_hold_only_what_the_model_has():

@@ -198,7 +198,7 @@ FORMS = list(
 )
 
 
-def model(positions, norm, activation, switch, *, tied_head=False):
+def model(positions, norm, activation, switch, *, tied_head=False, token_shift=False):
     """Make a model of one form, its parameters far from where they would start."""
     config = torch_config.ModelConfig(
         vocab_size=11,
@@ -214,6 +214,7 @@ def model(positions, norm, activation, switch, *, tied_head=False):
         bias=not switch,
         qk_norm=switch,
         tied_head=tied_head,
+        token_shift=token_shift,
     )
     draw = torch.Generator().manual_seed(0)
     made = torch_model.CharTransformer.from_config(config, generator=draw).double()
@@ -242,9 +243,23 @@ def test_a_head_tied_to_the_embedding():
     np.testing.assert_allclose(found, made(ids).detach(), **CLOSE)
 
 
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+@pytest.mark.parametrize("switch", [False, True])
+def test_a_model_with_token_shift(positions, switch):
+    made = model(positions, "layer", "relu", switch, token_shift=True)
+    for T in (7, 2, 1):
+        ids = torch.randint(11, (2, T), generator=torch.Generator().manual_seed(1))
+        found = reference.forward(ids.numpy(), *both(made))
+        np.testing.assert_allclose(found, made(ids).detach(), **CLOSE)
+    assert_equal_writing(made)
+
+
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(map(str, form)))
 def test_both_engines_write_one_text_greedily_past_the_context_too(form):
-    made = model(*form)
+    assert_equal_writing(model(*form))
+
+
+def assert_equal_writing(made):
     start = torch.tensor([[1, 2, 3], [7, 5, 0]])
     by_torch = torch_generation.generate(
         made, start, 14, temperature=0.0, generator=torch.Generator()

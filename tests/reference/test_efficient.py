@@ -160,7 +160,7 @@ class TestRefusals:
             attention_bytes(1, -1, 5)
         with pytest.raises(ValueError, match="block must be at least 1; got 0"):
             online_softmax_attention(self.q, self.k, self.v, 0)
-        with pytest.raises(ValueError, match="got query_tile=256, key_tile=0"):
+        with pytest.raises(ValueError, match="got query_tile=1024, key_tile=0"):
             tiled_attention(self.q, self.k, self.v, key_tile=0)
         with pytest.raises(ValueError, match="got window=0, block=128"):
             sliding_window_attention(self.k, self.k, self.v, 0)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from minitransformer.grader.exercise import Draw, Mistake
+from minitransformer.grader.drawing import Draw
+from minitransformer.grader.exercise import Mistake
 
 
 # ---------------------------------------------------------------- scores

@@ -14,10 +14,10 @@ from minitransformer.grader.catalogue.shared import (
     unshifted,
 )
 from minitransformer.grader.catalogue.shared import softmax as weigh
+from minitransformer.grader.drawing import Draw
 from minitransformer.grader.exercise import (
     Array,
     Case,
-    Draw,
     Exercise,
     Mistake,
     Property,

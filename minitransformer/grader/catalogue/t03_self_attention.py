@@ -26,10 +26,10 @@ from minitransformer.grader.catalogue.shared import (
     softmax,
     undivided,
 )
+from minitransformer.grader.drawing import Draw
 from minitransformer.grader.exercise import (
     Array,
     Case,
-    Draw,
     Exercise,
     Mistake,
     Property,

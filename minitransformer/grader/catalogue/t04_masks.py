@@ -17,10 +17,10 @@ from minitransformer.grader.catalogue.shared import (
     softmax,
     some_mask,
 )
+from minitransformer.grader.drawing import Draw
 from minitransformer.grader.exercise import (
     Array,
     Case,
-    Draw,
     Exercise,
     Mistake,
     Property,

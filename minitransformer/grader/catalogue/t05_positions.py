@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from minitransformer.grader.catalogue.shared import as_it_is, softmax
+from minitransformer.grader.drawing import Draw
 from minitransformer.grader.exercise import (
     Array,
     Case,
-    Draw,
     Exercise,
     Mistake,
     Property,

@@ -16,10 +16,10 @@ from minitransformer.grader.catalogue.shared import (
     masked_weights,
     some_mask,
 )
+from minitransformer.grader.drawing import Draw
 from minitransformer.grader.exercise import (
     Array,
     Case,
-    Draw,
     Exercise,
     Mistake,
     Property,

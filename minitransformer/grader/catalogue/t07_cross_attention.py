@@ -24,7 +24,8 @@ from minitransformer.grader.catalogue.shared import (
     some_mask,
     zeros_for_empty,
 )
-from minitransformer.grader.exercise import Array, Case, Draw, Exercise, Mistake, case
+from minitransformer.grader.drawing import Draw
+from minitransformer.grader.exercise import Array, Case, Exercise, Mistake, case
 
 TOPIC = "07_cross_attention"
 TWO_TEXTS = "How does one text look into another?"

@@ -12,10 +12,10 @@ from minitransformer.grader.catalogue.shared import (
     as_it_is,
     some_mask,
 )
+from minitransformer.grader.drawing import Draw
 from minitransformer.grader.exercise import (
     Array,
     Case,
-    Draw,
     Exercise,
     Mistake,
     Property,

@@ -11,10 +11,10 @@ from minitransformer.grader.catalogue.shared import (
     softmax,
     unshifted,
 )
+from minitransformer.grader.drawing import Draw
 from minitransformer.grader.exercise import (
     Array,
     Case,
-    Draw,
     Exercise,
     Mistake,
     Property,

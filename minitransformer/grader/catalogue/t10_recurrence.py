@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from minitransformer.grader.catalogue.shared import as_it_is
+from minitransformer.grader.drawing import Draw
 from minitransformer.grader.exercise import (
     Array,
     Case,
-    Draw,
     Exercise,
     Mistake,
     Property,

@@ -15,10 +15,10 @@ from minitransformer.grader.catalogue.shared import (
     dot,
     softmax,
 )
+from minitransformer.grader.drawing import Draw
 from minitransformer.grader.exercise import (
     Array,
     Case,
-    Draw,
     Exercise,
     Mistake,
     Property,
@@ -521,9 +521,9 @@ def linear_cases(draw: Draw) -> Iterator[Case]:
     yield case("float32", q.astype(single), k.astype(single), v.astype(single))
     yield case(
         "memory",
-        *arrays(1500, 3, 4),
-        about="1500 places",
-        peak_limit=4_000_000,
+        *arrays(500, 3, 4),
+        about="500 places",
+        peak_limit=1_000_000,  # one array of all pairs takes twice that
     )
 
 
@@ -582,7 +582,7 @@ LINEAR_ATTENTION = Exercise(
             "all_pairs",
             {"way": with_all_pairs, "gather": so_far},
             "A score is held for every pair of places.",
-            "The numbers are right. How many of them are in memory for a text of 1500, "
+            "The numbers are right. How many of them are in memory for a text of 500, "
             "and how many would the table of sums take?",
         ),
     ),

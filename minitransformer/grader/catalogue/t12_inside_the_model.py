@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from minitransformer.grader.catalogue.shared import only_the_past, softmax
-from minitransformer.grader.exercise import Array, Case, Draw, Exercise, Mistake, case
+from minitransformer.grader.drawing import Draw
+from minitransformer.grader.exercise import Array, Case, Exercise, Mistake, case
 
 TOPIC = "12_inside_the_model"
 NOISE = "What is there to learn in noise?"

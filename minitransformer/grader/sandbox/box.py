@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from minitransformer.grader.sandbox import jobs, ladder, wire
-from minitransformer.grader.sandbox.host import MEMORY, Line, Source, Zygote
+from minitransformer.grader.sandbox import ladder
+from minitransformer.grader.sandbox.host import MEMORY, Source, Zygote
 from minitransformer.grader.sandbox.limits import Limits
+
+if TYPE_CHECKING:  # these load NumPy, which a zygote need not wait for
+    from minitransformer.grader.sandbox import jobs
 
 CANARY_SECONDS = 20.0
 
@@ -96,8 +99,10 @@ class Sandbox:
             return self._known[kind]
 
     # ------------------------------------------------------------ work
-    def run(self, kind: str, job: jobs.Job) -> jobs.Report:
+    def run(self, kind: str, job: "jobs.Job") -> "jobs.Report":
         """Do a job with a worker of a kind that is locked as proven."""
+        from minitransformer.grader.sandbox import jobs
+
         locks = self._proof(kind)[2]
         worker_locks = {name: locks[name] for name in ("landlock", "seccomp")}
         return jobs.run(self.start(kind), job, worker_locks, self._stop)
@@ -138,6 +143,9 @@ def _sing(source: Source, memory: int) -> tuple[dict[str, str], dict[str, bool]]
 def _ask(
     source: Source, plan: Mapping[str, Any], locks: dict[str, bool]
 ) -> dict[str, str]:
+    from minitransformer.grader.sandbox import jobs, wire
+    from minitransformer.grader.sandbox.line import Line
+
     worker = source.take()
     line = Line(worker, time.monotonic() + CANARY_SECONDS, threading.Event())
     line.send(wire.pack({"canaries": dict(plan)}))

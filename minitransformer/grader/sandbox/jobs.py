@@ -16,7 +16,9 @@ import numpy as np
 
 from minitransformer.grader.outcome import Kind, Outcome, arrays_in, plain
 from minitransformer.grader.sandbox import wire
-from minitransformer.grader.sandbox.host import Ending, Line, Source
+from minitransformer.grader.sandbox.host import Ending, Source
+from minitransformer.grader.sandbox.ladder import LockError
+from minitransformer.grader.sandbox.line import Line
 
 MOST_CALLS = 20_000  # of functions that stay with the parent, in one job
 MOST_ENTRIES = 16_384  # of each array that such a function is given
@@ -62,10 +64,6 @@ class Report:
     printed: str = ""
     finished: bool = False
     calls: int = 0
-
-
-class LockError(Exception):
-    """A worker is not locked as the proven level demands: nothing may run in it."""
 
 
 def order_of(groups: Sequence[str], seed: int | None) -> list[int]:
@@ -165,11 +163,12 @@ def _listen(
 # ---------------------------------------------------------------- outcomes
 def _outcome(message: Mapping[str, Any]) -> Outcome:
     """Make an outcome of a worker's words, each checked for its kind and length."""
-    if message.get("kind") not in KINDS:
+    kind = message.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
         raise wire.BadFrameError("not an outcome")
     changed, peak = message.get("changed"), message.get("peak_bytes")
     return Outcome(
-        kind=message["kind"],
+        kind=kind,  # pyright: ignore[reportArgumentType] - one of these literals
         value=message.get("value"),
         error=_name(message.get("error")),
         message=_words(message.get("message")),

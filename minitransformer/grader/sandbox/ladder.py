@@ -30,6 +30,10 @@ MUST_HOLD = {
 }
 
 
+class LockError(Exception):
+    """A worker is not locked as the proven level demands: nothing may run in it."""
+
+
 def proven(found: Mapping[str, str], locks: Mapping[str, bool]) -> str | None:
     """Give the highest level whose canaries all held; None if not even the lowest.
 

@@ -30,6 +30,8 @@ LIST = READ_DIR
 WRITE = READ | WRITE_FILE | TRUNCATE | MAKE_AND_REMOVE
 READ_AND_WRITE_FILE = READ_FILE | WRITE_FILE
 
+Rule = tuple[str, int]  # a path and the rights on it and on what lies beneath
+
 _RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # number of file rights known
 
 
@@ -78,14 +80,12 @@ def _create(version: int) -> tuple[int, int]:
     return ruleset, handled
 
 
-def _allow(ruleset: int, path: Path, rights: int) -> None:
+def _allow(ruleset: int, path: str, rights: int) -> None:
     try:
         opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return  # what is not there need not be allowed
     try:
-        if not path.is_dir():
-            rights &= ON_A_FILE
         rule = _PathBeneath(rights, opened)
         system_call(
             ADD_RULE,
@@ -98,7 +98,15 @@ def _allow(ruleset: int, path: Path, rights: int) -> None:
         os.close(opened)
 
 
-def restrict(allowed: Iterable[tuple[Path, int]]) -> bool:
+def rules_for(allowed: Iterable[tuple[Path, int]]) -> list[Rule]:
+    """Write paths down with the rights that make sense on each, for many workers."""
+    return [
+        (str(path), rights if path.is_dir() else rights & ON_A_FILE)
+        for path, rights in allowed
+    ]
+
+
+def restrict(rules: Iterable[Rule]) -> bool:
     """Confine this process for ever to the given paths; False where there is no Landlock.
 
     Needs `no_new_privs` to be set before.
@@ -108,7 +116,7 @@ def restrict(allowed: Iterable[tuple[Path, int]]) -> bool:
         return False
     ruleset, handled = _create(version)
     try:
-        for path, rights in allowed:
+        for path, rights in rules:
             _allow(ruleset, path, rights & handled)
         system_call(RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0))
     finally:

@@ -24,6 +24,8 @@ from minitransformer.grader.sandbox.libc import (
 )
 
 CAPABILITY_VERSION = 0x20080522
+MYSELF = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
+NO_CAPABILITY = (ctypes.c_uint32 * 6)()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +33,7 @@ class Locks:
     """Which locks to turn, and how far."""
 
     limits: limits.Limits
-    readable: Sequence[tuple[Path, int]]  # with the Landlock rights on each
+    readable: Sequence[landlock.Rule]
     scratch: Path | None  # the only writable folder, if there is one
     user: int | None  # a user id that nobody uses, if this process is root
     landlock: bool = True
@@ -40,7 +42,7 @@ class Locks:
 
 def apply(locks: Locks) -> dict[str, bool]:
     """Lock this process for ever; return which of the two kernel locks took hold."""
-    _forget_surroundings(locks.scratch)
+    _move_into(locks.scratch)
     give_up_privileges(locks.user)
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # die with the zygote
     prctl(PR_SET_DUMPABLE, 0)  # no core, no ptrace, /proc/self belongs to root
@@ -49,22 +51,26 @@ def apply(locks: Locks) -> dict[str, bool]:
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     allowed = list(locks.readable)
     if locks.scratch is not None:
-        allowed.append((locks.scratch, landlock.WRITE))
+        allowed.append((str(locks.scratch), landlock.WRITE))
     return {
         "landlock": locks.landlock and landlock.restrict(allowed),
         "seccomp": filters and seccomp.restrict(),
     }
 
 
-def _forget_surroundings(scratch: Path | None) -> None:
-    """Leave the parent's folder and environment behind."""
-    os.chdir(scratch or "/")
+def forget_surroundings() -> None:
+    """Leave the parent's folder and environment behind, once for all workers."""
+    os.chdir("/")
     os.umask(0o077)
     os.environ.clear()
-    os.environ.update(NEUTRAL_ENVIRONMENT, HOME=str(scratch or "/"))
-    if scratch is not None:
-        os.environ["TMPDIR"] = str(scratch)
+    os.environ.update(NEUTRAL_ENVIRONMENT, HOME="/")
     tempfile.tempdir = None  # the zygote's own is not there any more
+
+
+def _move_into(scratch: Path | None) -> None:
+    if scratch is not None:
+        os.chdir(scratch)
+        os.environ["HOME"] = os.environ["TMPDIR"] = str(scratch)
 
 
 def give_up_privileges(user: int | None) -> None:
@@ -73,6 +79,4 @@ def give_up_privileges(user: int | None) -> None:
         os.setgroups([])
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
-    head = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
-    nothing = (ctypes.c_uint32 * 6)()
-    checked("capset", ctypes.byref(head), ctypes.byref(nothing))
+    checked("capset", ctypes.byref(MYSELF), ctypes.byref(NO_CAPABILITY))

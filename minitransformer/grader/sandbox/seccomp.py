@@ -106,6 +106,12 @@ LOAD, RETURN, IF_EQUAL, IF_AT_LEAST, IF_ANY_BIT = 0x20, 0x06, 0x15, 0x35, 0x45
 NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # places in struct seccomp_data
 
 Instruction = tuple[int, int, int, int]  # operation, jump if true, jump if not, word
+INSTRUCTION, WORD = struct.Struct("=HBBI"), struct.Struct("=I")
+ANYBODY = 0xFFFFFFFF  # holds the place of the worker's own number
+
+
+class _Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
 
 
 @lru_cache(maxsize=2)
@@ -152,6 +158,12 @@ def program(machine: str, own_process: int) -> list[Instruction]:
     return [*lines, (RETURN, 0, 0, ALLOW)]
 
 
+@lru_cache(maxsize=1)
+def write_down() -> bytes:
+    """Write this machine's filter as the kernel reads it; kept, for it takes a while."""
+    return b"".join(INSTRUCTION.pack(*line) for line in program(MACHINE, ANYBODY))
+
+
 def is_known() -> bool:
     """Tell whether there is a table of numbers for this machine."""
     return MACHINE in MACHINES
@@ -162,11 +174,8 @@ def restrict() -> bool:
 
     Needs `no_new_privs` to be set before.
     """
-    lines = program(MACHINE, os.getpid())
-    code = b"".join(struct.pack("=HBBI", *line) for line in lines)
-    body = ctypes.create_string_buffer(code, len(code))
-    head = struct.pack("@HP", len(lines), ctypes.addressof(body))
-    kept = ctypes.create_string_buffer(head, len(head))
+    code = write_down().replace(WORD.pack(ANYBODY), WORD.pack(os.getpid()))
+    whole = _Program(len(code) // INSTRUCTION.size, code)
     filter_mode = 2
-    prctl(PR_SET_SECCOMP, filter_mode, ctypes.addressof(kept))
+    prctl(PR_SET_SECCOMP, filter_mode, ctypes.addressof(whole))
     return True

@@ -30,14 +30,20 @@ class NotYoursError(Exception):
 
 def install(given: Mapping[str, Any]) -> list[str]:
     """Put views and tripwires in place; return the list that will hold what was tripped."""
-    for name in [one for one in sys.modules if one.split(".")[0] == PACKAGE]:
-        del sys.modules[name]
+    for name in own_modules():
+        sys.modules.pop(name, None)
     sys.meta_path.insert(0, _PackageView(given["view"]))
     sys.meta_path.append(_HelperFiles(given["helpers"]))
     tripped: list[str] = []
     for finished in given["finished"]:
         _set_tripwire(finished, set(given["files"]), tripped)
     return tripped
+
+
+@functools.cache
+def own_modules() -> list[str]:
+    """Name what is loaded of this package; asked once, before the first fork."""
+    return [one for one in sys.modules if one.split(".")[0] == PACKAGE]
 
 
 # ---------------------------------------------------------------- the package's view

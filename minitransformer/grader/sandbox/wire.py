@@ -40,9 +40,11 @@ DTYPES = {
         *("float16", "float32", "float64"),
     )
 }
+_NATIVE = {dtype: dtype.newbyteorder("=") for dtype in DTYPES.values()}
 _NAMES = {(dtype.kind, dtype.itemsize): name for name, dtype in DTYPES.items()}
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_encode = json.JSONEncoder(allow_nan=False).encode
 
 
 class BadFrameError(Exception):
@@ -68,7 +70,7 @@ def pack(tree: Any, number_of: Callable[[Any], int] | None = None) -> bytes:
     arrays: list[np.ndarray] = []
     written = _write(tree, arrays, number_of, DEEPEST // 2)
     heads = [{"dtype": _name(array.dtype), "shape": array.shape} for array in arrays]
-    header = json.dumps({"tree": written, "arrays": heads}, allow_nan=False).encode()
+    header = _encode({"tree": written, "arrays": heads}).encode()
     body = b"".join(
         array.astype(DTYPES[_name(array.dtype)], copy=False).tobytes()
         for array in arrays
@@ -149,6 +151,8 @@ def unpack(
     BadFrameError
         If anything is not as this module's description says.
     """
+    if function is None:  # who is trusted with functions need not be suspected
+        _refuse_depth(header)
     described = _parse(header)
     if not isinstance(described, dict):
         raise BadFrameError("the header is not an object")
@@ -156,14 +160,19 @@ def unpack(
     return _read(described.get("tree"), arrays, function)
 
 
-def _parse(header: bytes) -> Any:
+def _refuse_depth(header: bytes) -> None:
+    if header.count(b"[") + header.count(b"{") <= DEEPEST:
+        return  # it cannot be too deep
     depth = 0
     for sign in re.findall(rb"[\[{\]}]", _STRING.sub(b"", header)):
         depth += 1 if sign in b"[{" else -1
         if depth > DEEPEST:
             raise BadFrameError("nested too deeply")
+
+
+def _parse(header: bytes) -> Any:
     try:
-        return json.loads(header, parse_constant=_refuse, parse_int=_whole_number)
+        return _decode(header.decode())
     except (ValueError, RecursionError) as error:
         raise BadFrameError(f"not JSON: {type(error).__name__}") from None
 
@@ -178,6 +187,9 @@ def _whole_number(digits: str) -> int:
     return int(digits)
 
 
+_decode = json.JSONDecoder(parse_constant=_refuse, parse_int=_whole_number).decode
+
+
 def _read_arrays(heads: Any, body: bytes) -> list[np.ndarray]:
     if not isinstance(heads, list):
         raise BadFrameError("no list of arrays")
@@ -188,7 +200,7 @@ def _read_arrays(heads: Any, body: bytes) -> list[np.ndarray]:
         if end > len(body):
             raise BadFrameError("an array is longer than what came")
         flat = np.frombuffer(body[start:end], dtype=dtype)
-        arrays.append(flat.reshape(shape).astype(dtype.newbyteorder("="), copy=True))
+        arrays.append(flat.reshape(shape).astype(_NATIVE[dtype], copy=True))
         start = end
     if start != len(body):
         raise BadFrameError("more came than the arrays hold")

@@ -19,6 +19,7 @@ import gc
 import importlib
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -34,6 +35,7 @@ from minitransformer.grader.sandbox.limits import Limits
 
 CHANNEL = 3  # a worker's descriptor, after standard input and output
 MOST_MESSAGE = 1 << 16
+SWEEP_SECONDS = 0.005
 # Imported once for all workers, because answers often do.
 OFTEN_USED = (
     *("bisect", "cmath", "collections", "copy", "dataclasses", "decimal", "fractions"),
@@ -69,11 +71,12 @@ class Nursery:
     """The zygote's books: which worker is which."""
 
     orders: Orders
-    readable: Sequence[tuple[Path, int]]
+    readable: Sequence[landlock.Rule]
     in_own_world: bool
     changes_user: bool  # each worker becomes somebody else
     processes: dict[int, int] = field(default_factory=dict)  # by ticket
     scratches: dict[int, Path] = field(default_factory=dict)
+    dying: dict[int, int] = field(default_factory=dict)  # killed, not yet gone
 
     def fork(self, ticket: int, channel: int, output: int) -> None:
         """Make a worker; it never returns from here."""
@@ -127,10 +130,27 @@ class Nursery:
         if status is None:
             os.kill(process, signal.SIGKILL)
             status = os.waitpid(process, 0)[1]
+        self._tidy(ticket)
+        return {"status": os.waitstatus_to_exitcode(status), "killed": killed}
+
+    def drop(self, ticket: int) -> None:
+        """Kill a worker; `sweep` sees to the rest, so that nobody waits for it to go."""
+        process = self.processes.pop(ticket, None)
+        if process is not None:
+            os.kill(process, signal.SIGKILL)
+            self.dying[ticket] = process
+
+    def sweep(self) -> None:
+        """Tidy up after the killed workers that have gone."""
+        for ticket, process in list(self.dying.items()):
+            if os.waitpid(process, os.WNOHANG)[0]:
+                del self.dying[ticket]
+                self._tidy(ticket)
+
+    def _tidy(self, ticket: int) -> None:
         scratch = self.scratches.pop(ticket, None)
         if scratch is not None:
             namespaces.remove_scratch(scratch)
-        return {"status": os.waitstatus_to_exitcode(status), "killed": killed}
 
 
 def _wait(process: int, grace: float) -> int | None:
@@ -166,8 +186,10 @@ def all_but(folder: Path, hidden: Path) -> list[tuple[Path, int]]:
 def readable_paths() -> list[tuple[Path, int]]:
     """List what a worker may read, with its Landlock rights; never this package."""
     allowed = [(Path(os.devnull), landlock.READ_AND_WRITE_FILE)]
-    for path in visible_paths():
-        allowed += all_but(path.resolve(), PACKAGE)
+    visible = {path.resolve() for path in visible_paths()}
+    for path in sorted(visible):
+        if not visible.intersection(path.parents):  # else its folder is read anyway
+            allowed += all_but(path, PACKAGE)
     return allowed
 
 
@@ -211,14 +233,20 @@ def main() -> None:
     ]
     readable = readable_paths()
     in_own_world = orders.namespaces and namespaces.enter(visible_paths(), PACKAGE)
+    rules = landlock.rules_for(readable)
+    lockdown.forget_surroundings()
+    worker.rehearse()
     gc.collect()
     gc.freeze()  # what is here now is shared with every worker; let no collection touch it
-    nursery = Nursery(orders, readable, in_own_world, _can_become_another_user())
+    nursery = Nursery(orders, rules, in_own_world, _can_become_another_user())
     control.send(json.dumps({"namespaces": in_own_world}).encode())
     while True:
+        while nursery.dying and not select.select([control], [], [], SWEEP_SECONDS)[0]:
+            nursery.sweep()
+        nursery.sweep()
         message, descriptors, _, _ = socket.recv_fds(control, MOST_MESSAGE, 2)
         if not message:
-            return
+            os._exit(0)  # nothing is left to tidy up, and torch would take long
         _obey(json.loads(message), descriptors, nursery, control)
 
 
@@ -235,7 +263,7 @@ def _obey(
         for descriptor in descriptors:
             os.close(descriptor)
     elif order["do"] == "drop":
-        nursery.end(ticket, grace=0.0)
+        nursery.drop(ticket)
     else:
         ending = nursery.end(ticket, order["grace"])
         control.send(json.dumps(ending).encode())
