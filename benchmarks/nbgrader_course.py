@@ -58,15 +58,16 @@ def lay_out(
     root: Path,
     source: Mapping[str, Any],
     submissions: Mapping[str, Mapping[str, Any]],
+    assignment: str = ASSIGNMENT,
 ) -> None:
     """Write a course: its source notebook, and one notebook for each student."""
     (root / "nbgrader_config.py").write_text(CONFIG, "utf-8")
-    places = {root / "source" / ASSIGNMENT: source}
+    places = {root / "source" / assignment: source}
     for student, notebook in submissions.items():
-        places[root / "submitted" / student / ASSIGNMENT] = notebook
+        places[root / "submitted" / student / assignment] = notebook
     for folder, notebook in places.items():
         folder.mkdir(parents=True)
-        (folder / f"{ASSIGNMENT}.ipynb").write_text(json.dumps(notebook), "utf-8")
+        (folder / f"{assignment}.ipynb").write_text(json.dumps(notebook), "utf-8")
 
 
 def run(root: Path, *words: str) -> None:

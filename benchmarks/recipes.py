@@ -2,6 +2,9 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
 
 from benchmarks.measuring import Figure
 from benchmarks.training import texts, trainer
@@ -17,6 +20,7 @@ def measure(*, quick: bool) -> Iterator[Figure]:
         config, training = preset(
             name, vocab_size=64, **({"seconds": 10.0} if quick else {})
         )
+        training = replace(training, threads=torch.get_num_threads())
         for seed in range(1 if quick else seeds):
             run = trainer(config, training, data, seed)
             began = time.perf_counter()
