@@ -26,11 +26,7 @@ SUITES: dict[str, Callable[..., Iterator[Figure]]] = {
     "recipes": recipes.measure,
 }
 LONG = {"recipes"}  # half an hour: run when it is named
-WITH_MORE_THREADS = {
-    "attention",
-    "generation",
-    "recipes",
-}  # the others choose for themselves
+WITH_MORE_THREADS = {"attention", "generation"}  # the others choose for themselves
 COMMAND = (sys.executable, "-m", "benchmarks.child")
 POOLS = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),

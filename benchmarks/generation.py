@@ -8,20 +8,12 @@ import numpy as np
 import torch
 
 from benchmarks.measuring import Figure, race, speeds
+from benchmarks.training import PEER_MODEL
 from minitransformer.model import CharTransformer, ModelConfig, generate, use_attention
 from minitransformer.model.config import as_dict
 from minitransformer.reference import generate as generate_in_numpy
 
-SMALL = ModelConfig(  # nanoGPT as its recipe for a CPU has it: its bends, its tied head
-    vocab_size=65,
-    context_length=64,
-    width=128,
-    num_heads=4,
-    num_layers=4,
-    hidden_width=512,
-    activation="gelu",
-    tied_head=True,
-)
+SMALL = PEER_MODEL  # nanoGPT as its recipe for a CPU has it: its bends, its tied head
 LARGE = replace(  # and its recipe for a graphics card
     SMALL, context_length=256, width=384, num_heads=6, num_layers=6, hidden_width=1536
 )

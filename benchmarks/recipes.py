@@ -2,9 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
-
-import torch
 
 from benchmarks.measuring import Figure
 from benchmarks.training import texts, trainer
@@ -17,10 +14,7 @@ def measure(*, quick: bool) -> Iterator[Figure]:
     """Train each recipe from several seeds; a quick look stops after ten seconds."""
     data = texts()
     for name, (bar, seeds) in RUNS.items():
-        config, training = preset(
-            name, vocab_size=64, **({"seconds": 10.0} if quick else {})
-        )
-        training = replace(training, threads=torch.get_num_threads())
+        config, training = preset(name, vocab_size=64, seconds=10.0 if quick else None)
         for seed in range(1 if quick else seeds):
             run = trainer(config, training, data, seed)
             began = time.perf_counter()

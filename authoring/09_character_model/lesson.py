@@ -464,7 +464,7 @@ print(yours_wrote.strip())
 
 # %% [markdown]
 r"""
-Half-way to English, after some seconds. Is that all? The shipped model is of the same kind, with one more block, and was trained on for longer (`python -m tools.shakespeare_model`). These are its losses on the way, and what it wrote at five points of the way, the first before any training:
+Half-way to English, after some seconds. Is that all? The shipped model is of the same kind, but larger, with three blocks, and was trained on for longer (`python -m tools.shakespeare_model`). These are its losses on the way, and what it wrote at five points of the way, the first before any training:
 """
 
 # %%

@@ -22,7 +22,7 @@ from minitransformer import model, reference
 from minitransformer.course.progress import check_notebooks
 from minitransformer.grader import answers
 from minitransformer.grader.answers import Answer, UnreadableError
-from minitransformer.grader.exercise import TOPICS
+from minitransformer.grader.topics import TOPICS
 from minitransformer.grader.torch_drives import model_parameters
 from minitransformer.model.transformer import Block, CharTransformer
 from minitransformer.reference.forward import PARTS as RUN_BY_FORWARD

@@ -75,17 +75,17 @@ class Rival:
 
 
 # docs/performance.md, "Training a character model on nine plays"; of the three seeds of
-# `seconds` (1.834 to 1.841) the middle one
+# `seconds` (1.861 to 1.866) the middle one
 RIVALS = (
-    Rival(configuration="seconds, 250 steps", loss=1.835, seconds=20.0),
-    Rival(configuration="plain recipe, 2000 steps", loss=1.822, seconds=140.6),
+    Rival(configuration="seconds, 280 steps", loss=1.865, seconds=11.1),
+    Rival(configuration="plain recipe, 2000 steps", loss=1.822, seconds=138.0),
 )
 ABOUT = (
     "Loss: nats per character on the held-out tenth of the nine plays. Seconds: of training "
     "on your machine, validations not counted. The rivals are the course's recipes as "
-    "docs/performance.md measured them, on two busy cores: `seconds` with three seeds "
-    "(1.834 to 1.841; the middle one is shown, with its whole wall time), and a plain "
-    "recipe in nanoGPT's shape (processor time of one thread). Texts of your own do not "
+    "docs/performance.md measured them, in processor time of one thread: `seconds` with "
+    "three seeds (1.861 to 1.866; the middle one is shown), and a plain recipe in "
+    "nanoGPT's shape. Texts of your own do not "
     "compare, so runs on them are not listed."
 )
 

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-from minitransformer.grader.topics import TOPICS  # noqa: F401 - part of what an exercise is
-
 if TYPE_CHECKING:
     from minitransformer.grader.drawing import Draw
     from minitransformer.grader.outcome import Outcome

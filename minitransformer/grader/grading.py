@@ -12,7 +12,7 @@ from minitransformer.grader import answers, card, catalogue
 from minitransformer.grader.answers import Document, UnreadableError
 from minitransformer.grader.bench import bench
 from minitransformer.grader.diagnosis import Verdict, judge
-from minitransformer.grader.exercise import TOPICS, Exercise
+from minitransformer.grader.exercise import Exercise
 from minitransformer.grader.isolated import (
     Clock,
     Isolated,
@@ -27,6 +27,7 @@ from minitransformer.grader.reports.model import (
 from minitransformer.grader.sandbox.box import Sandbox
 from minitransformer.grader.settings import Settings
 from minitransformer.grader.submissions import Submission
+from minitransformer.grader.topics import TOPICS
 
 TIMES_THE_TIMEOUT = 10  # what a submission may take in all
 MOST_NOTES = 50

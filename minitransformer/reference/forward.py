@@ -71,8 +71,8 @@ def forward(
         (context, C) where a table is added; for each layer `blocks.0.attention.w_q`,
         `w_k`, `w_v`, `w_o` (C, C) and `blocks.0.feed_forward.w_1` (C, F), `b_1`, `w_2`
         (F, C), `b_2`; `blocks.0.shift_1` and `shift_2` (C,) where places are mixed with
-        those before them (see `token_shift`); `gain` and `bias` of `blocks.0.norm_1`, `blocks.0.norm_2` and
-        `norm`; `head` (C, V). Biases and gains may be missing.
+        those before them (see `token_shift`); `gain` and `bias` of `blocks.0.norm_1`,
+        `blocks.0.norm_2` and `norm`; `head` (C, V). Biases and gains may be missing.
     settings : mapping of str to values
         What the arrays do not say: `num_heads`, `num_layers`, and, unless the model is
         the plain one, `positions` ("learned", "sinusoidal", "rotary", "alibi", "none"),

@@ -14,7 +14,7 @@ from minitransformer.course.leaderboard import Run, columns, keep, read_runs
 TEXT = "To be, or not to be, that is the question:\n" * 200
 
 
-def a_run(*measured, configuration="seconds, 250 steps, seed 0"):
+def a_run(*measured, configuration="seconds, 280 steps, seed 0"):
     return Run(
         when=date(2026, 3, 1),
         configuration=configuration,
@@ -104,16 +104,16 @@ def test_the_rival_stands_where_its_loss_puts_it(tmp_path):
     keep(tmp_path, a_run((40.0, 1.7), configuration="better"))
     keep(tmp_path, a_run((61.0, 1.5), configuration="too late"))
     table = columns(tmp_path)
-    assert table["configuration"] == ["better", "seconds, 250 steps", "worse"]
+    assert table["configuration"] == ["better", "seconds, 280 steps", "worse"]
     assert table["rank"] == ["1", "rival", "2"]
-    assert table["loss"] == ["1.700", "1.835", "1.900"]
-    assert table["seconds"] == ["40", "20", "17"]
+    assert table["loss"] == ["1.700", "1.865", "1.900"]
+    assert table["seconds"] == ["40", "11", "17"]
 
 
 def test_only_the_best_are_listed(tmp_path):
     for loss in (1.7, 1.6, 1.5):
         keep(tmp_path, a_run((40.0, loss)))
-    assert columns(tmp_path, most=2)["loss"] == ["1.500", "1.600", "1.835"]
+    assert columns(tmp_path, most=2)["loss"] == ["1.500", "1.600", "1.865"]
 
 
 def test_a_rival_must_be_ready_in_time():
@@ -125,11 +125,11 @@ def test_the_rivals_are_those_of_the_performance_page():
     from tools.source import ROOT
 
     page = (ROOT / "docs" / "performance.md").read_text("utf-8")
-    assert "| 250 | 20, 31, 34 s | 1.835, 1.841, 1.834 |" in page
-    assert "| 2000 | 140.6 s | 1.822 |" in page
+    assert "| 280 | 11.0, 11.1, 11.0 s | 1.866, 1.865, 1.861 |" in page
+    assert "| 2000 | 138.0 s | 1.822 |" in page
     assert [(one.loss, one.seconds) for one in leaderboard.RIVALS] == [
-        (1.835, 20.0),
-        (1.822, 140.6),
+        (1.865, 11.1),
+        (1.822, 138.0),
     ]
 
 

@@ -153,6 +153,14 @@ def decide(lines, *, architecture, number, arguments=(0,) * 6):
         place += if_true if holds else if_not
 
 
+@pytest.mark.skipif(not seccomp.is_known(), reason="there is no table for it")
+def test_the_filter_kept_for_all_workers_is_that_of_each():
+    for process in (1, 41, seccomp.ANYBODY):
+        lines = seccomp.program(seccomp.MACHINE, process)
+        whole = b"".join(seccomp.INSTRUCTION.pack(*line) for line in lines)
+        assert seccomp.filter_for(process) == whole
+
+
 @pytest.mark.parametrize("machine", seccomp.MACHINES)
 def test_the_filter_refuses_its_list_and_lets_numbers_be_crunched(machine):
     architecture, column, (clone, clone3, tgkill, prlimit, prctl) = seccomp.MACHINES[

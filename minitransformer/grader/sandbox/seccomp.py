@@ -107,7 +107,7 @@ NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # places in struct seccomp_data
 
 Instruction = tuple[int, int, int, int]  # operation, jump if true, jump if not, word
 INSTRUCTION, WORD = struct.Struct("=HBBI"), struct.Struct("=I")
-ANYBODY = 0xFFFFFFFF  # holds the place of the worker's own number
+ANYBODY = 0xFFFFFFFF  # holds the place of the worker's own number, once
 
 
 class _Program(ctypes.Structure):
@@ -159,9 +159,21 @@ def program(machine: str, own_process: int) -> list[Instruction]:
 
 
 @lru_cache(maxsize=1)
-def write_down() -> bytes:
-    """Write this machine's filter as the kernel reads it; kept, for it takes a while."""
-    return b"".join(INSTRUCTION.pack(*line) for line in program(MACHINE, ANYBODY))
+def write_down() -> tuple[bytes, int]:
+    """Write this machine's filter as the kernel reads it; kept, for it takes a while.
+
+    Gives also the place in it where the worker's own number belongs.
+    """
+    lines = program(MACHINE, ANYBODY)
+    (own,) = (place for place, line in enumerate(lines) if line[-1] == ANYBODY)
+    code = b"".join(INSTRUCTION.pack(*line) for line in lines)
+    return code, (own + 1) * INSTRUCTION.size - WORD.size
+
+
+def filter_for(process: int) -> bytes:
+    """Give the filter for one worker; `process` is whom it may signal."""
+    code, place = write_down()
+    return code[:place] + WORD.pack(process) + code[place + WORD.size :]
 
 
 def is_known() -> bool:
@@ -174,7 +186,7 @@ def restrict() -> bool:
 
     Needs `no_new_privs` to be set before.
     """
-    code = write_down().replace(WORD.pack(ANYBODY), WORD.pack(os.getpid()))
+    code = filter_for(os.getpid())
     whole = _Program(len(code) // INSTRUCTION.size, code)
     filter_mode = 2
     prctl(PR_SET_SECCOMP, filter_mode, ctypes.addressof(whole))
