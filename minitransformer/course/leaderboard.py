@@ -145,7 +145,7 @@ def columns(
     Examples
     --------
     >>> columns(None)["configuration"]
-    ['seconds, 250 steps']
+    ['seconds, 280 steps']
     """
     runs = read_runs(folder) if folder else []
     own = sorted(
