@@ -227,17 +227,29 @@ def _describe_grade(page: argparse.ArgumentParser) -> None:
 
 
 def _grade(chosen: argparse.Namespace) -> int:
-    from minitransformer.grader import batch, terminal
+    from minitransformer.grader import order
+    from minitransformer.grader.sandbox.box import Sandbox
 
     try:
-        return terminal.grade(terminal.order(**vars(chosen)))
-    except batch.WeakIsolationError as error:
-        print(f"minitransformer: {error}", file=sys.stderr)
-        return 3
-    except terminal.USER_ERRORS as error:
+        wanted = order.read(**vars(chosen))
+    except order.BadOptionError as error:
         raise UserError(str(error)) from error
-    except OSError as error:
-        raise UserError(f"{error.filename or chosen.out}: {error.strerror}") from error
+    # the threads of a larger number would spin while they wait for small matrices
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    with Sandbox(timeout=wanted.settings.timeout) as sandbox:
+        sandbox.start("numpy")  # it gets ready while the rest of the grader loads
+        from minitransformer.grader import batch, terminal
+
+        try:
+            return terminal.grade(wanted, sandbox)
+        except batch.WeakIsolationError as error:
+            print(f"minitransformer: {error}", file=sys.stderr)
+            return 3
+        except terminal.USER_ERRORS as error:
+            raise UserError(str(error)) from error
+        except OSError as error:
+            words = f"{error.filename or chosen.out}: {error.strerror}"
+            raise UserError(words) from error
 
 
 def _doctor(_chosen: argparse.Namespace) -> int:
@@ -269,9 +281,9 @@ def _describe_train(page: argparse.ArgumentParser) -> None:
     page.formatter_class = argparse.RawDescriptionHelpFormatter
     page.epilog = """\
 presets for characters:
-  seconds   2 layers, width 128; about 1.85 nats per character after some seconds
-  minutes   4 layers, width 192; three minutes
-  coffee    4 layers, width 256; ten minutes
+  seconds   a dozen seconds; about 1.87 nats per character of Shakespeare
+  minutes   three minutes
+  coffee    ten minutes
 
 A loss of 4.16 nats is that of knowing nothing about 64 characters; 1.9 writes words
 that look like English, 1.5 mostly English words. Ctrl-C stops and keeps the best.

@@ -82,9 +82,9 @@ class Page:
 
 def catalogue_rating(exercise: str) -> Rating:
     """Look an exercise up in the grader's catalogue."""
-    from minitransformer import grader
+    from minitransformer.grader import catalogue
 
-    return grader.exercise(exercise)
+    return catalogue.exercise(exercise)
 
 
 def pages(folder: Path, rate: Rate = catalogue_rating) -> Iterator[Page]:

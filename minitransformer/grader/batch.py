@@ -7,7 +7,6 @@ the same command goes on where it stopped.
 import contextlib
 import hashlib
 import json
-import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minitransformer import __version__
+from minitransformer.grader.order import MEMORY
 from minitransformer.grader.reports.files import safe_name, write_whole
 from minitransformer.grader.reports.model import Report, SubmissionReport
 from minitransformer.grader.sandbox import ladder
@@ -26,9 +26,6 @@ from minitransformer.grader.submissions import Submission
 
 if TYPE_CHECKING:
     from minitransformer.grader.grading import Grader
-
-MEMORY = ".unfinished"
-LARGEST_SEED = 1 << 31
 
 
 class WeakIsolationError(Exception):
@@ -47,41 +44,33 @@ class Finished:
     complete: bool
 
 
-def new_seed() -> int:
-    """Draw a seed that nobody can foresee."""
-    return secrets.randbelow(LARGEST_SEED)
+def prove(
+    sandbox: Sandbox,
+    settings: Settings,
+    required: str | None = None,
+    first: Submission | None = None,
+) -> str:
+    """Give the level of a sandbox's isolation, proven and good enough.
 
-
-@contextlib.contextmanager
-def proven_sandbox(
-    settings: Settings, required: str | None = None, first: Submission | None = None
-) -> Iterator[tuple[Sandbox, str]]:
-    """Open a sandbox whose level of isolation is proven and good enough; give both.
-
-    While it gets ready, so does the rest for the `first` submission.
+    While the sandbox gets ready, so does the rest for the `first` submission.
 
     Raises
     ------
     WeakIsolationError
-        If the level is below `required`, if no level holds, or if a worker turns out
-        not to be locked.
+        If the level is below `required`, or if no level holds.
     """
-    with Sandbox(timeout=settings.timeout) as sandbox:
-        sandbox.start("numpy")
-        if first is not None:
-            from minitransformer.grader.grading import Grader
+    sandbox.start("numpy")
+    if first is not None:
+        from minitransformer.grader.grading import Grader
 
-            Grader(sandbox, settings).foresee(first)
-        level = sandbox.level()
-        if level is None or not ladder.at_least(level, required or ladder.LEVELS[-1]):
-            raise WeakIsolationError(
-                f"isolation {required or ladder.LEVELS[-1]} is required; this system "
-                f"holds {level or 'no level of it'}, see `minitransformer doctor`"
-            )
-        try:
-            yield sandbox, level
-        except LockError as error:
-            raise WeakIsolationError(str(error)) from None
+        Grader(sandbox, settings).foresee(first)
+    level = sandbox.level()
+    if level is None or not ladder.at_least(level, required or ladder.LEVELS[-1]):
+        raise WeakIsolationError(
+            f"isolation {required or ladder.LEVELS[-1]} is required; this system "
+            f"holds {level or 'no level of it'}, see `minitransformer doctor`"
+        )
+    return level
 
 
 def grade(
@@ -110,6 +99,11 @@ def grade(
         Where finished reports are kept until all are.
     done : callable
         Told about each report as it comes, in whatever order.
+
+    Raises
+    ------
+    WeakIsolationError
+        If a worker turns out not to be locked.
     """
     from minitransformer.grader.grading import Grader
 
@@ -127,6 +121,8 @@ def grade(
             done(report)
     except KeyboardInterrupt:
         complete = False
+    except LockError as error:
+        raise WeakIsolationError(str(error)) from None
     ordered = [reports[one.name] for one in submissions if one.name in reports]
     report = Report(isolation=level, seed=settings.seed, submissions=ordered)
     return Finished(report, complete)
@@ -196,14 +192,6 @@ class Memory:
                         f"another run is writing to {self._folder.parent}"
                     ) from None
             yield
-
-    @staticmethod
-    def seed(folder: Path) -> int | None:
-        """Give the seed of a run that stopped in a folder."""
-        try:
-            return int((folder / MEMORY / "seed").read_text("ascii"))
-        except (OSError, ValueError):
-            return None
 
     def keep(self, report: SubmissionReport, level: str) -> None:
         """Remember a finished report."""

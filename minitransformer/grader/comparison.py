@@ -154,15 +154,16 @@ def precision(parts: list[Part]) -> str:
         for part in parts
         if isinstance(part.value, np.ndarray) and part.value.dtype.kind == "f"
     ]
+    return "single" if any(map(_holds_single, floats)) else "double"
+
+
+def _holds_single(array: np.ndarray) -> bool:
+    """Tell whether every number fits into float32."""
+    if array.dtype.itemsize < 8 or not array.size:
+        return array.dtype.itemsize < 8
     with np.errstate(over="ignore"):
-        single = any(
-            array.dtype.itemsize < 8
-            or (
-                array.size and np.array_equal(array, array.astype("f4"), equal_nan=True)
-            )
-            for array in floats
-        )
-    return "single" if single else "double"
+        same = array == array.astype(np.float32)
+    return bool((same | np.isnan(array)).all())
 
 
 def alike(one: list[Part], two: list[Part], tolerance: Tolerance) -> bool:
@@ -180,6 +181,8 @@ def _same_part(
         return one == two
     if one.shape != two.shape:
         return False
+    if one.dtype == two.dtype and one.tobytes() == two.tobytes():
+        return True  # as right answers often are, told quickly
     return bool(_close(form, one, two, tolerance).all())
 
 
@@ -226,7 +229,7 @@ def _close(
     """Say entry by entry whether two arrays of one shape agree; NaN agrees with NaN."""
     if form.kind != "numbers":
         return given == needed
-    one, two = given.astype(np.float64), needed.astype(np.float64)
+    one, two = (x.astype(np.float64, copy=False) for x in (given, needed))
     size = np.abs(two[np.isfinite(two)]).max(initial=0.0)
     with np.errstate(all="ignore"):
         near = np.abs(one - two) <= max(tolerance.floor, tolerance.relative * size)

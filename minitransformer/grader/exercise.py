@@ -1,7 +1,4 @@
-"""An exercise as data: its cases, its oracle made of parts, and the mistakes to expect.
-
-NumPy does not load here: the grader's own name for exercises is bound before it does.
-"""
+"""An exercise as data: its cases, its oracle made of parts, and the mistakes to expect."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

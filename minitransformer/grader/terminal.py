@@ -5,123 +5,31 @@ What draws loads only when something is drawn; the sandbox need not wait for it.
 
 import atexit
 import gc
-import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minitransformer.grader import batch, submissions
 from minitransformer.grader.batch import BusyFolderError
+from minitransformer.grader.order import FORMATS, BadOptionError, Order
 from minitransformer.grader.reports import files
 from minitransformer.grader.reports.model import Report, SubmissionReport
-from minitransformer.grader.sandbox import ladder
 from minitransformer.grader.sandbox.box import Sandbox
-from minitransformer.grader.settings import Settings
-from minitransformer.grader.topics import TOPICS
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 INTERRUPTED = 130
-LONGEST_TIMEOUT = 3600.0
 SIGNS = {"passed": "✓", "failed": "✗", "not_written": "○"}
 MOST_SIGNS = 12  # exercises that fit beside each other
-
-
-class BadOptionError(Exception):
-    """An option has a value that it cannot have; the message is one clear line."""
 
 
 USER_ERRORS = (BadOptionError, BusyFolderError, submissions.NothingToGradeError)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """What the command line asks for, checked."""
-
-    paths: Sequence[Path]
-    settings: Settings
-    out: Path | None
-    formats: Sequence[str]
-    jobs: int
-    required: str | None
-
-
-def order(
-    *,
-    paths: Sequence[Path],
-    out: Path | None,
-    format: Sequence[str],  # noqa: A002 - it is the option's name
-    jobs: str | None,
-    timeout: str,
-    topics: str,
-    policy: str,
-    seed: str | None,
-    require_isolation: str | None,
-    **_: object,
-) -> Order:
-    """Check the options of the command line.
-
-    Raises
-    ------
-    BadOptionError
-        Which option needs what, and what came.
-    """
-    for name in format:
-        _one_of("--format", name, files.FORMATS)
-    if len(set(format)) > 1 and out is None:
-        raise BadOptionError("several formats need --out, the folder for their files")
-    _one_of("--policy", policy, ("cost", "report"))
-    if require_isolation is not None:
-        _one_of("--require-isolation", require_isolation, ladder.LEVELS)
-    numbers = tuple(one.strip() for one in topics.split(",") if one.strip())
-    for number in numbers:
-        _one_of("--topics", number, tuple(TOPICS))
-    if seed is not None:
-        chosen = _number("--seed", seed, 0, batch.LARGEST_SEED - 1, int)
-    else:
-        chosen = batch.Memory.seed(out) if out else None
-    return Order(
-        paths=paths,
-        settings=Settings(
-            seed=batch.new_seed() if chosen is None else int(chosen),
-            timeout=_number("--timeout", timeout, 0.1, LONGEST_TIMEOUT, float),
-            topics=numbers,
-            policy_costs=policy == "cost",
-        ),
-        out=out,
-        formats=tuple(dict.fromkeys(format)),
-        jobs=default_jobs()
-        if jobs is None
-        else int(_number("--jobs", jobs, 1, 256, int)),
-        required=require_isolation,
-    )
-
-
-def _one_of(option: str, value: str, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        raise BadOptionError(f"{option} is one of {', '.join(allowed)}; got {value!r}")
-
-
-def _number(
-    option: str, text: str, least: float, most: float, kind: type[int] | type[float]
-) -> float:
-    try:
-        value = kind(text)
-    except ValueError:
-        value = None
-    if value is None or not least <= value <= most:
-        raise BadOptionError(
-            f"{option} needs a number from {least:g} to {most:g}; got {text!r}"
-        )
-    return value
-
-
-def grade(order: Order) -> int:
-    """Grade, write or print the reports, and give the exit status.
+def grade(order: Order, sandbox: Sandbox) -> int:
+    """Grade in a sandbox, write or print the reports, and give the exit status.
 
     Raises
     ------
@@ -138,9 +46,9 @@ def grade(order: Order) -> int:
     for remark in remarks:
         _tell(remark)
     memory = batch.Memory(order.out, order.settings) if order.out else None
-    proven = batch.proven_sandbox(order.settings, order.required, found[0])
     atexit.register(gc.freeze)  # who ends need not look for what nobody uses any more
-    with memory.held() if memory else nullcontext(), proven as (sandbox, level):
+    with memory.held() if memory else nullcontext():
+        level = batch.prove(sandbox, order.settings, order.required, found[0])
         with _progress(len(found)) as done:
             finished = batch.grade(
                 found,
@@ -174,7 +82,7 @@ def _tell(words: str) -> None:
 def _hand_out(report: Report, order: Order) -> None:
     """Write files, or print the one report that was asked for, or a table."""
     if order.out is not None:
-        files.write_all(report, order.out, order.formats or files.FORMATS)
+        files.write_all(report, order.out, order.formats or FORMATS)
     elif order.formats:
         sys.stdout.write(files.one_text(report, order.formats[0]))
         return
@@ -278,14 +186,3 @@ def isolation_report() -> tuple[str | None, dict[str, str]]:
     """
     with Sandbox() as sandbox:
         return sandbox.level(), sandbox.canaries()
-
-
-def default_jobs() -> int:
-    """Give the number of processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-LEVELS = ladder.LEVELS
-FORMATS = files.FORMATS

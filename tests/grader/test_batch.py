@@ -12,9 +12,10 @@ import pytest
 from grader.grading_room import IMPORTS, INNOCENT, RIGHT, graded, notebook, statuses
 
 from minitransformer import cli
-from minitransformer.grader import batch, submissions, terminal
+from minitransformer.grader import batch, order, submissions
 from minitransformer.grader.grading import Grader, Settings
 from minitransformer.grader.reports.model import SubmissionReport
+from minitransformer.grader.sandbox import box
 from minitransformer.grader.sandbox.box import Sandbox
 from minitransformer.grader.submissions import NothingToGradeError, Submission
 
@@ -229,7 +230,7 @@ def test_isolation_below_what_is_required_runs_nothing(tmp_path, monkeypatch, ca
     def weak(**settings):
         return Sandbox(**settings, without=frozenset({"landlock", "namespaces"}))
 
-    monkeypatch.setattr(batch, "Sandbox", weak)
+    monkeypatch.setattr(box, "Sandbox", weak)
     assert grade(tmp_path / "ada.py", "--require-isolation", "full") == 3
     told = capsys.readouterr()
     assert "this system holds syscalls" in told.err
@@ -253,7 +254,7 @@ def test_where_no_level_holds_nothing_runs_at_all(tmp_path, monkeypatch, capsys)
         locks = {"landlock", "namespaces", "seccomp"}
         return Sandbox(**settings, without=frozenset(locks))
 
-    monkeypatch.setattr(batch, "Sandbox", open_to_all)
+    monkeypatch.setattr(box, "Sandbox", open_to_all)
     if os.geteuid() == 0:  # the limit on processes does not bind root
         assert grade(tmp_path / "ada.py") == 3
         assert "no level of it" in capsys.readouterr().err
@@ -414,7 +415,8 @@ def test_a_fault_of_the_grader_costs_one_report_only(tmp_path, monkeypatch):
     monkeypatch.setattr(Grader, "grade", faulty)
     found, _ = submissions.find([tmp_path])
     settings = Settings(seed=1)
-    with batch.proven_sandbox(settings) as (sandbox, level):
+    with Sandbox() as sandbox:
+        level = batch.prove(sandbox, settings)
         finished = batch.grade(found, settings, sandbox, level, jobs=2)
     reports = {one.name: one for one in finished.report.submissions}
     assert "please report this" in reports["s01"].error
@@ -453,7 +455,7 @@ def test_a_table_is_for_people_and_only_reports_go_to_standard_output(tmp_path, 
 
 
 def test_jobs_default_to_the_processors_this_process_may_use():
-    assert terminal.default_jobs() >= 1
+    assert order.default_jobs() >= 1
 
 
 def test_no_reader_is_found_for_a_folder_that_is_not_there(tmp_path):

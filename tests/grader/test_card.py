@@ -9,7 +9,7 @@ import pytest
 
 import minitransformer
 from minitransformer.grader import card
-from minitransformer.grader import exercise as find_exercise
+from minitransformer.grader.catalogue import exercise as find_exercise
 from minitransformer.grader.check import InProcess, check
 from minitransformer.grader.diagnosis import judge
 

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from grader.answers_at_hand import IDS, PAGE_OF
 
-from minitransformer.grader import exercise as find_exercise
-from minitransformer.grader import exercises
-from minitransformer.grader.catalogue import PAGES
+from minitransformer.grader.catalogue import PAGES, exercises
+from minitransformer.grader.catalogue import exercise as find_exercise
 
 AUTHORING = Path(__file__).parents[2] / "authoring"
 each_exercise = pytest.mark.parametrize("exercise", IDS)

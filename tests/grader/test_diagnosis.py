@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from minitransformer.grader import exercise as find_exercise
+from minitransformer.grader.catalogue import exercise as find_exercise
 from minitransformer.grader.check import InProcess, check
 from minitransformer.grader.diagnosis import judge
 from minitransformer.grader.exercise import Array, Exercise, Mistake, case

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minitransformer.reference as reference
-from minitransformer.grader import exercise as find_exercise
+from minitransformer.grader.catalogue import exercise as find_exercise
 from minitransformer.grader.comparison import Misfit, alike, read, single
 from minitransformer.grader.exercise import Text
 from minitransformer.grader.outcome import plain

@@ -3,8 +3,8 @@
 import pytest
 from grader.answers_at_hand import IDS, PAGE_OF, FromOracle, alternatives, wrong_answers
 
-from minitransformer.grader import exercise as find_exercise
 from minitransformer.grader.bench import bench, compatible_pairs
+from minitransformer.grader.catalogue import exercise as find_exercise
 from minitransformer.grader.check import InProcess
 from minitransformer.grader.diagnosis import judge
 from minitransformer.grader.exercise import Exercise, Mistake

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minitransformer.grader.order import FORMATS
 from minitransformer.grader.reports import files, pages, platforms, tables
 from minitransformer.grader.reports.model import (
     ExerciseReport,
@@ -339,7 +340,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 def test_all_files_of_a_run_are_where_the_design_says(tmp_path):
-    files.write_all(CLASS, tmp_path, files.FORMATS)
+    files.write_all(CLASS, tmp_path, FORMATS)
     for name in (
         "report.json",
         "grades.csv",

@@ -3,7 +3,7 @@
 import pytest
 
 from minitransformer import check, reference
-from minitransformer.grader import exercises
+from minitransformer.grader.catalogue import exercises
 
 TWINS = [
     exercise

@@ -11,7 +11,6 @@ from pathlib import Path
 from minitransformer.grader.reports import pages, platforms, tables
 from minitransformer.grader.reports.model import Report, clean
 
-FORMATS = ("json", "csv", "nbgrader", "gradescope", "classroom50", "junit")
 ONE_FILE = {
     "json": ("report.json", Report.text),
     "csv": ("grades.csv", tables.grades),

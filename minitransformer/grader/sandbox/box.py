@@ -1,10 +1,8 @@
 """The sandbox as a whole: it proves its level once, then runs job after job."""
 
 import os
-import secrets
 import socket
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -110,7 +108,9 @@ class Sandbox:
 
 def _sing(source: Source, memory: int) -> tuple[dict[str, str], dict[str, bool]]:
     """Let the canaries try, on a secret, a listener and a variable made for them."""
-    variable = f"CANARY_{secrets.token_hex(8)}"
+    import tempfile
+
+    variable = f"CANARY_{os.urandom(8).hex()}"
     os.environ[variable] = "sings"
     locks = {"landlock": False, "seccomp": False, **source.locks}
     found: dict[str, str] = {}
@@ -119,7 +119,7 @@ def _sing(source: Source, memory: int) -> tuple[dict[str, str], dict[str, bool]]
             listener.bind(("127.0.0.1", 0))
             listener.listen()
             secret = Path(folder, "secret")
-            secret.write_text(secrets.token_hex(16))
+            secret.write_text(os.urandom(16).hex())
             for path, mode in ((Path(folder), 0o777), (secret, 0o666)):
                 path.chmod(mode)  # only the sandbox stands between a worker and these
             plan = {

@@ -106,19 +106,25 @@ def rules_for(allowed: Iterable[tuple[Path, int]]) -> list[Rule]:
     ]
 
 
+def ruleset(rules: Iterable[Rule]) -> int | None:
+    """Make a set of rules that binds nobody yet; None where there is no Landlock."""
+    version = abi()
+    if version == 0:
+        return None
+    made, handled = _create(version)
+    for path, rights in rules:
+        _allow(made, path, rights & handled)
+    return made
+
+
 def restrict(rules: Iterable[Rule]) -> bool:
     """Confine this process for ever to the given paths; False where there is no Landlock.
 
     Needs `no_new_privs` to be set before.
     """
-    version = abi()
-    if version == 0:
+    made = ruleset(rules)
+    if made is None:
         return False
-    ruleset, handled = _create(version)
-    try:
-        for path, rights in rules:
-            _allow(ruleset, path, rights & handled)
-        system_call(RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0))
-    finally:
-        os.close(ruleset)
+    system_call(RESTRICT_SELF, ctypes.c_int(made), ctypes.c_uint32(0))
+    os.close(made)
     return True

@@ -16,6 +16,7 @@ from pathlib import Path
 from minitransformer.grader.sandbox import landlock, limits, seccomp
 from minitransformer.grader.sandbox.libc import (
     NEUTRAL_ENVIRONMENT,
+    PR_GET_DUMPABLE,
     PR_SET_DUMPABLE,
     PR_SET_NO_NEW_PRIVS,
     PR_SET_PDEATHSIG,
@@ -56,6 +57,16 @@ def apply(locks: Locks) -> dict[str, bool]:
         "landlock": locks.landlock and landlock.restrict(allowed),
         "seccomp": filters and seccomp.restrict(),
     }
+
+
+def rehearse(readable: Sequence[landlock.Rule]) -> None:
+    """Do what can be done of it without locking anything; see `worker.rehearse`."""
+    if seccomp.is_known():
+        seccomp.filter_for(os.getpid())
+    prctl(PR_GET_DUMPABLE)
+    made = landlock.ruleset(readable)
+    if made is not None:
+        os.close(made)
 
 
 def forget_surroundings() -> None:

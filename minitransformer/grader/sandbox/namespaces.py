@@ -13,7 +13,6 @@ All of it is done once, by the zygote, before any learner code runs.
 
 import ctypes
 import os
-import secrets
 import signal
 import sys
 import tempfile
@@ -75,7 +74,7 @@ def enter(visible: Iterable[Path], hidden: Path) -> bool:
 
 def make_scratch(user: int | None) -> Path:
     """Mount an empty, bounded folder for one worker; its name cannot be guessed."""
-    folder = SCRATCH / secrets.token_hex(16)
+    folder = SCRATCH / os.urandom(16).hex()
     folder.mkdir()
     owner = os.getuid() if user is None else user
     options = f"{SCRATCH_OPTIONS},uid={owner}"

@@ -19,10 +19,21 @@ import numpy as np
 from minitransformer.grader import drives
 from minitransformer.grader.outcome import Outcome, plain
 from minitransformer.grader.running import own_line, run_case, words_of
-from minitransformer.grader.sandbox import canaries, seccomp, stand_ins, wire
+from minitransformer.grader.sandbox import canaries, stand_ins, wire
 
 Answer = dict[str, Any]
-REHEARSALS = 20
+REHEARSALS = 12
+MOST_ANSWERED = 1 << 16
+_BODY = """(x, axis=-1):
+    y = np.sqrt(np.abs(x - x.mean(axis=axis, keepdims=True)) + 1.0)
+    z = np.log(y) * np.exp(-y) / x.sum(axis=axis, keepdims=True)
+    return np.where(z > 0, z, 0.0) @ np.swapaxes(x, -1, -2) + x.max(axis=axis).min()
+"""
+_CASE = {
+    "data": (np.arange(1.0, 7.0).reshape(2, 3),),
+    "options": {"axis": -1},
+    "measure_peak": False,
+}
 
 
 class Channel:
@@ -82,7 +93,6 @@ def serve(connection: socket.socket, locks: Mapping[str, bool]) -> None:
     """
     channel = Channel(connection)
     channel.send({"locks": dict(locks)})
-    _warm_up()
     given: Answer = channel.receive(lambda number: Remote(channel, number))
     if "canaries" in given:
         channel.send({"canaries": canaries.sing(given["canaries"])})
@@ -105,26 +115,47 @@ def serve(connection: socket.socket, locks: Mapping[str, bool]) -> None:
     channel.send({"tripped": tripped})
 
 
-def _warm_up() -> None:
-    """Touch the memory that every job touches, while this worker waits for one."""
-    header, body = wire.pack([np.ones(2)])[wire.LENGTHS.size :], b""
-    header, body = header[: -2 * 8], header[-2 * 8 :]
-    wire.unpack(header, body)
-    run_case(drives.call, np.add, (np.ones(2), np.ones(2)), {})
-    exec(compile("def f(x):\n    return x", "<warm>", "exec"), {})  # noqa: S102 - nothing of anybody's
-
-
 def rehearse() -> None:
-    """Do what every job does, in the zygote, until the interpreter knows it by heart.
+    """Do a whole job in the zygote, often, until the interpreter knows it by heart.
 
-    Python rewrites code that runs often. Done here, it is done once, and its pages stay
-    shared with the workers.
+    Python rewrites code that runs often, and NumPy remembers which loop suits which
+    numbers. Done here, it is done once, and its pages stay shared with the workers.
     """
     stand_ins.own_modules()
-    if seccomp.is_known():
-        seccomp.write_down()
+    parent, connection = socket.socketpair()
+    job = wire.pack(_rehearsal()) + wire.pack((_CASE, _CASE))
     for _ in range(REHEARSALS):
-        _warm_up()
+        modules, finders = dict(sys.modules), list(sys.meta_path)
+        parent.sendall(job)
+        serve(connection, {})
+        parent.recv(MOST_ANSWERED)
+        sys.meta_path[:] = finders
+        sys.modules.clear()
+        sys.modules.update(modules)
+    del builtins.get_ipython  # pyright: ignore[reportAttributeAccessIssue] - `_load` put it there
+    parent.close()
+    connection.close()
+
+
+def _rehearsal() -> Answer:
+    """Make up an answer that computes nothing of use with what answers often use."""
+    lines = ("import numpy as np", *(f"def {name}{_BODY}" for name in ("own", "f")))
+    statements = [
+        {"file": "rehearsal", "line": line, "source": source, "needed": True}
+        for line, source in enumerate(lines, start=1)
+    ]
+    return {
+        "name": "f",
+        "statements": statements,
+        "files": {"rehearsal": "\n".join(lines)},
+        "helpers": {},
+        "drive": "drives.call",
+        "order": [0, 1, 0],
+        "finished": [],
+        "view": {"modules": {}, "allowed": {}, "refused": {}},
+        "stock": {},
+        "stock_sources": {},
+    }
 
 
 def _load(given: Answer) -> tuple[Outcome | None, dict[str, Any]]:

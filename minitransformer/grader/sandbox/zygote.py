@@ -236,6 +236,8 @@ def main() -> None:
     rules = landlock.rules_for(readable)
     lockdown.forget_surroundings()
     worker.rehearse()
+    for _ in range(worker.REHEARSALS):
+        lockdown.rehearse(rules)
     gc.collect()
     gc.freeze()  # what is here now is shared with every worker; let no collection touch it
     nursery = Nursery(orders, rules, in_own_world, _can_become_another_user())
