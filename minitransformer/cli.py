@@ -196,7 +196,7 @@ def _describe_grade(page: argparse.ArgumentParser) -> None:
         help="json, csv, nbgrader, gradescope, classroom50 or junit; may be repeated",
     )
     page.add_argument(
-        "--jobs", metavar="N", help="submissions at once (default: one a processor)"
+        "--jobs", metavar="N", help="submissions at once (default: two a processor)"
     )
     page.add_argument(
         "--timeout",

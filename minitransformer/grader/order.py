@@ -119,7 +119,7 @@ def kept_seed(folder: Path) -> int | None:
 
 
 def default_jobs() -> int:
-    """Give the number of processors this process may use."""
+    """Give two for each processor this process may use: one is judged, one runs."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        return 2 * len(os.sched_getaffinity(0))
+    return 2 * (os.cpu_count() or 1)

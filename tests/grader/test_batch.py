@@ -454,8 +454,9 @@ def test_a_table_is_for_people_and_only_reports_go_to_standard_output(tmp_path, 
     assert capsys.readouterr().out.startswith("name,points,max_points")
 
 
-def test_jobs_default_to_the_processors_this_process_may_use():
-    assert order.default_jobs() >= 1
+def test_jobs_default_to_two_for_each_processor_this_process_may_use():
+    assert order.default_jobs() >= 2
+    assert order.default_jobs() % 2 == 0
 
 
 def test_no_reader_is_found_for_a_folder_that_is_not_there(tmp_path):

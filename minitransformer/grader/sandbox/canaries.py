@@ -6,7 +6,6 @@ tries one thing for real, on things planted for the purpose, and says "held" or 
 
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -58,8 +57,14 @@ def open_a_socket(plan: Plan) -> bool:
 
 def start_a_process(plan: Plan) -> bool:
     """Start another program."""
+    import subprocess  # not earlier: it loads `threading`, which makes every fork slow
+
     del plan
-    return subprocess.call([sys.executable, "-c", ""], stderr=subprocess.DEVNULL) == 0
+    command = [sys.executable, "-c", ""]
+    try:
+        return subprocess.call(command, stderr=subprocess.DEVNULL) == 0  # noqa: S603 - our own interpreter
+    except subprocess.SubprocessError:
+        return False
 
 
 def fork(plan: Plan) -> bool:
@@ -129,6 +134,4 @@ def _try(canary: Callable[[Plan], bool], plan: Plan) -> str:
     try:
         return "open" if canary(plan) else "held"
     except (OSError, ValueError, MemoryError, AttributeError, ImportError):
-        return "held"
-    except subprocess.SubprocessError:
         return "held"

@@ -8,7 +8,6 @@ calls comes last, because it forbids the calls that the steps before it make.
 import ctypes
 import os
 import signal
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +74,6 @@ def forget_surroundings() -> None:
     os.umask(0o077)
     os.environ.clear()
     os.environ.update(NEUTRAL_ENVIRONMENT, HOME="/")
-    tempfile.tempdir = None  # the zygote's own is not there any more
 
 
 def _move_into(scratch: Path | None) -> None:

@@ -15,7 +15,6 @@ import ctypes
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -36,6 +35,7 @@ STATVFS_RELATIVE_TIMES = 4096
 DETACH = 2
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 
+TEMPORARY = Path("/tmp")  # noqa: S108 - the new world is put together there, unseen by others
 SCRATCH = Path("/scratch")
 SCRATCH_OPTIONS = "mode=0700,size=16m,nr_inodes=1000"
 
@@ -54,7 +54,8 @@ def enter(visible: Iterable[Path], hidden: Path) -> bool:
     _unshare()
     _become_first_process()
     _mount("none", Path("/"), None, PRIVATE | RECURSIVE)
-    new_root = Path(tempfile.mkdtemp(prefix="view-"))
+    new_root = TEMPORARY / f"view-{os.urandom(8).hex()}"
+    new_root.mkdir(mode=0o700)
     _mount("tmpfs", new_root, "tmpfs", NO_SUID | NO_DEVICES, "mode=0755,size=1m")
     for path in paths:
         _show(path, new_root)
@@ -95,7 +96,7 @@ def _possible() -> bool:
         try:
             _unshare()
             _mount("none", Path("/"), None, PRIVATE | RECURSIVE)
-            _mount("tmpfs", Path(tempfile.gettempdir()), "tmpfs", 0, "size=1m")
+            _mount("tmpfs", TEMPORARY, "tmpfs", 0, "size=1m")
         except OSError:
             os._exit(1)
         os._exit(0)

@@ -11,7 +11,6 @@ anybody; they note the line, and the report tells the instructor.
 
 import functools
 import importlib
-import importlib.abc
 import importlib.machinery
 import importlib.util
 import linecache
@@ -47,7 +46,24 @@ def own_modules() -> list[str]:
 
 
 # ---------------------------------------------------------------- the package's view
-class _PackageView(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class _Importer:
+    """What finds and loads modules must have this; the classes of `importlib.abc` do.
+
+    They are not used, because they load much that makes every fork slower.
+    """
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
+        """Leave making the module to the interpreter."""
+
+    def spec(
+        self, name: str, *, is_package: bool = False
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Claim a module."""
+        loader: Any = self  # `load_module`, which the types ask for, is of the past
+        return importlib.util.spec_from_loader(name, loader, is_package=is_package)
+
+
+class _PackageView(_Importer):
     """Finds `minitransformer` and what is in it, as much as an answer may use."""
 
     def __init__(self, view: Mapping[str, Any]) -> None:
@@ -61,7 +77,7 @@ class _PackageView(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if fullname.split(".", maxsplit=1)[0] != PACKAGE:
             return None
         is_package = fullname in (PACKAGE, *(f"{PACKAGE}.{room}" for room in ROOMS))
-        return importlib.util.spec_from_loader(fullname, self, is_package=is_package)
+        return self.spec(fullname, is_package=is_package)
 
     def exec_module(self, module: types.ModuleType) -> None:
         """Fill a module with what may be used of it."""
@@ -103,7 +119,7 @@ def _refusal(reason: str) -> Callable[..., NoReturn]:
 
 
 # ---------------------------------------------------------------- a submission's helpers
-class _HelperFiles(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class _HelperFiles(_Importer):
     """Finds the other `.py` files of a submission, by text; there is no folder."""
 
     def __init__(self, sources: Mapping[str, str]) -> None:
@@ -115,7 +131,7 @@ class _HelperFiles(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         del path, target
         if fullname not in self._sources:
             return None
-        return importlib.util.spec_from_loader(fullname, self)
+        return self.spec(fullname)
 
     def exec_module(self, module: types.ModuleType) -> None:
         source, file = self._sources[module.__name__], f"{module.__name__}.py"
