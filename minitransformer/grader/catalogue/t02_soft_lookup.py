@@ -42,6 +42,11 @@ def lost_axis(powers: np.ndarray, axis: int | None) -> np.ndarray:
     return powers.sum(axis=axis)
 
 
+def whole_sum(powers: np.ndarray, axis: int | None) -> np.ndarray:
+    """Add up everything."""
+    return powers.sum()
+
+
 def no_sum(powers: np.ndarray, axis: int | None) -> float:
     """Divide by 1."""
     return 1.0
@@ -134,6 +139,10 @@ SOFTMAX = Exercise(
             "It works on the whole array at once.",
             "What do all your weights together add up to, and what should each row?",
             SHARES,
+            also=(
+                {"total": whole_sum},
+                {"total": whole_sum, "shift": unshifted},
+            ),
         ),
         Mistake(
             "no_keepdims",
