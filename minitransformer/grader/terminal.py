@@ -168,7 +168,7 @@ def _recognised(submission: SubmissionReport) -> str:
     words += [
         f"{one.id}: {one.status}"
         for one in submission.exercises
-        if one.status in ("timeout", "memory", "crashed")
+        if one.status in ("error", "timeout", "memory", "crashed") and not one.policy
     ]
     words += [f"{one.id}: policy" for one in submission.exercises if one.policy]
     return ", ".join(words)
