@@ -1,5 +1,6 @@
 """The locks one by one: wire, filter of calls, ladder, canaries, the clean zygote."""
 
+import builtins
 import contextlib
 import struct
 import sys
@@ -21,6 +22,7 @@ from minitransformer.grader.sandbox import (
     spawner,
     windows_job,
     wire,
+    worker,
     zygote,
 )
 from minitransformer.grader.sandbox.limits import MEBIBYTE, Limits
@@ -281,6 +283,27 @@ def attention_scores(q, k):
     report = graded_text(tmp_path, source)
     assert report.exercises[0].message.startswith("RuntimeError")
     assert "minitransformer" not in report.exercises[0].message
+
+
+@linux
+def test_what_begins_anew_after_each_fork_is_not_loaded_before(tmp_path):
+    source = f"""
+import sys
+loaded = {{"random", "threading"}} & set(sys.modules)
+def attention_scores(q, k):
+    raise RuntimeError(f"{{len(loaded)}} are loaded")
+{INNOCENT}"""
+    report = graded_text(tmp_path, source)
+    assert report.exercises[0].message.startswith("RuntimeError: 0 are loaded")
+
+
+def test_a_rehearsal_leaves_nothing_behind():
+    finders, modules = list(sys.meta_path), dict(sys.modules)
+    worker.rehearse()
+    assert sys.meta_path == finders
+    assert sys.modules["__main__"] is modules["__main__"]
+    assert modules.keys() <= sys.modules.keys()
+    assert not hasattr(builtins, "get_ipython")
 
 
 @linux
