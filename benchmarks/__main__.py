@@ -20,7 +20,7 @@ from benchmarks.measuring import Figure, load, this_machine
 from minitransformer.grader.reports.files import write_whole
 from minitransformer.notebook.plots.palette import QUIET, SERIES
 
-WHICH = f"{', '.join(SUITES)}; all when none is named, but {' and '.join(LONG)}"
+WHICH = f"{', '.join(SUITES)}; all when none is named, but {' and '.join(sorted(LONG))}"
 APART = "Grading has a command of its own: python -m benchmarks.grading --help"
 
 

@@ -24,8 +24,9 @@ SUITES: dict[str, Callable[..., Iterator[Figure]]] = {
     "generation": generation.measure,
     "training": training.measure,
     "recipes": recipes.measure,
+    "choices": recipes.measure_choices,
 }
-LONG = {"recipes"}  # half an hour: run when it is named
+LONG = {"recipes", "choices"}  # half an hour each: run when they are named
 WITH_MORE_THREADS = {"attention", "generation"}  # the others choose for themselves
 COMMAND = (sys.executable, "-m", "benchmarks.child")
 POOLS = (

@@ -45,7 +45,9 @@ PEER_TRAINING = TrainingConfig(
 PEER, OURS = "plain recipe (nanoGPT's shape)", "preset seconds"
 BAR = 1.88  # nats per character on the whole held-out tenth: nanoGPT's published loss
 
-ABLATIONS: dict[str, tuple[dict[str, object], dict[str, object]]] = {
+Changes = dict[str, tuple[dict[str, object], dict[str, object]]]  # model's, training's
+
+ABLATIONS: Changes = {
     "AdamW in place of Muon": ({}, {"optimizer": "adamw", "learning_rate": 4e-3}),
     "no query–key norm": ({"qk_norm": False}, {}),
     "ReLU in place of its square": ({"activation": "relu"}, {}),
@@ -73,7 +75,7 @@ def measure(*, quick: bool) -> Iterator[Figure]:
         return
     yield from growth(data)
     yield from whole_runs(data)
-    yield from ablations(data)
+    yield from ablations(data, recipe(), ABLATIONS, "what each choice buys")
 
 
 def texts() -> tuple[np.ndarray, np.ndarray]:
@@ -184,24 +186,29 @@ def whole_runs(data: tuple[np.ndarray, np.ndarray], seeds: int = 3) -> Iterator[
         yield _loss_figure(f"{OURS}, seed {seed}", loss, spent, peer)
 
 
-def ablations(data: tuple[np.ndarray, np.ndarray]) -> Iterator[Figure]:
-    """Switch each choice off; measured on a second part held out of the training part."""
+def ablations(
+    data: tuple[np.ndarray, np.ndarray],
+    settings: tuple[ModelConfig, TrainingConfig],
+    changes: Changes,
+    group: str,
+) -> Iterator[Figure]:
+    """Change one choice at a time; measured on a part held out of the training part."""
     cut = int(0.9 * len(data[0]))
     inner = data[0][:cut], data[0][cut:]
-    model, training = recipe()
+    model, training = settings
     spent, full = _run(model, training, inner, seed=0)
     yield Figure(
-        group="what each choice buys",
-        name="everything on",
+        group=group,
+        name="nothing changed",
         value=full,
         unit="nats/character",
         note=f"{spent:.1f} s of processor time",
     )
-    for name, (for_model, for_training) in ABLATIONS.items():
+    for name, (for_model, for_training) in changes.items():
         changed = replace(model, **for_model), replace(training, **for_training)
         spent, loss = _run(*changed, inner, seed=0)
         yield Figure(
-            group="what each choice buys",
+            group=group,
             name=name,
             value=loss,
             unit="nats/character",
