@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 SIGNS = {"passed": "✓", "failed": "✗", "not_written": "○"}
 MOST_SIGNS = 12  # exercises that fit beside each other
-
-
 USER_ERRORS = (BadOptionError, BusyFolderError, submissions.NothingToGradeError)
 
 
