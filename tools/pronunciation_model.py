@@ -1,6 +1,6 @@
 """Keep a trained pronunciation model with the package, in half precision.
 
-`minitransformer train pronunciation --seconds 1100 --out run.safetensors` has trained it;
+`minitransformer train pronunciation --out run.safetensors` has trained it;
 `python -m tools.pronunciation_model run.safetensors` puts it where lesson 07 finds it.
 """
 

@@ -302,11 +302,11 @@ table(
 
 # %% [markdown]
 r"""
-The model has three encoder blocks and two decoder blocks of width 128. It was trained on the other words with the command `minitransformer train pronunciation --seconds 1100`, on one thread of a busy computer, and comes with the package.
+The model has three encoder blocks and two decoder blocks of width 96. It was trained on the other words with the command `minitransformer train pronunciation`, five minutes on two cores, and comes with the package.
 
 **Predict**: of words never seen, what share is *wrong somewhere*? (A word counts as right if it matches any listed pronunciation exactly.)
 
-<!-- numbers: 128 as in the recipe; 1100 in the command -->
+<!-- numbers: 96 as in the recipe -->
 """
 
 # %%
@@ -324,7 +324,7 @@ reveal("07.words_wrong", round(word_errors, 2))
 
 # %% [markdown]
 r"""
-A good third wrong somewhere, though nine sounds in ten are right. Is that good? Published figures for the same dictionary, in its recent version and without stress (as reported by the project cmusphinx/g2p-seq2seq): 33.89 % of words wrong for a classic system of weighted automata, about 31 % for a transformer of two layers and twice this width. Theirs is another random test set, and ours leaves out long words, so the comparison
+A good third wrong somewhere, though nine sounds in ten are right. Is that good? Published figures for the same dictionary, in its recent version and without stress (as reported by the project cmusphinx/g2p-seq2seq): 33.89 % of words wrong for a classic system of weighted automata, about 31 % for a transformer of two layers and more than twice this width. Theirs is another random test set, and ours leaves out long words, so the comparison
 is of the same kind, not of the same test. Figures around 20 to 24 % that you will find belong to an older list of 2007.
 
 And words which stand in no part of the list, two of them made up altogether:

@@ -53,6 +53,6 @@ def pronunciation_model() -> tuple[EncoderDecoder, PairVocabulary]:
     Returns
     -------
     EncoderDecoder, PairVocabulary
-        1.1 million parameters, trained by `minitransformer train pronunciation`.
+        457,344 parameters, trained by `minitransformer train pronunciation`.
     """
     return load_pair_model(PRONUNCIATION)
