@@ -4,6 +4,7 @@ import builtins
 import contextlib
 import struct
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from minitransformer.grader.sandbox import (
     jobs,
     ladder,
     landlock,
+    namespaces,
     seccomp,
     spawner,
     windows_job,
@@ -295,6 +297,20 @@ def attention_scores(q, k):
 {INNOCENT}"""
     report = graded_text(tmp_path, source)
     assert report.exercises[0].message.startswith("RuntimeError: 0 are loaded")
+
+
+@linux
+def test_a_zygote_leaves_no_folder_behind():
+    with box.Sandbox() as sandbox:
+        source = sandbox.start("numpy")
+        assert source.locks["namespaces"] in (True, False)  # it has come to itself
+        mark = f"view-{source._process.pid}-*"
+        for _ in range(100):
+            left = list(namespaces.TEMPORARY.glob(mark))
+            if not left:
+                break
+            time.sleep(0.02)
+    assert left == []
 
 
 def test_a_rehearsal_leaves_nothing_behind():

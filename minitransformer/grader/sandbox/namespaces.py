@@ -11,6 +11,7 @@ is why nothing relies on it alone where Landlock is there.
 All of it is done once, by the zygote, before any learner code runs.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -51,11 +52,12 @@ def enter(visible: Iterable[Path], hidden: Path) -> bool:
     paths = sorted(set(visible))
     if not _possible():
         return False
+    new_root = TEMPORARY / f"view-{os.getpid()}-{os.urandom(8).hex()}"
+    new_root.mkdir(mode=0o700)
+    entered = _removed_later(new_root)
     _unshare()
     _become_first_process()
     _mount("none", Path("/"), None, PRIVATE | RECURSIVE)
-    new_root = TEMPORARY / f"view-{os.urandom(8).hex()}"
-    new_root.mkdir(mode=0o700)
     _mount("tmpfs", new_root, "tmpfs", NO_SUID | NO_DEVICES, "mode=0755,size=1m")
     for path in paths:
         _show(path, new_root)
@@ -70,7 +72,26 @@ def enter(visible: Iterable[Path], hidden: Path) -> bool:
     system_call(PIVOT_ROOT[MACHINE], b".", b".")
     checked("umount2", b".", DETACH)
     os.chdir("/")
+    os.write(entered, b".")
+    os.close(entered)
     return True
+
+
+def _removed_later(folder: Path) -> int:
+    """Let a child, which stays in this world, remove a folder when it is told to.
+
+    Gives the end of a pipe to write to; that it closes, as when this process dies, is
+    enough.
+    """
+    told, tell = os.pipe()
+    if os.fork() == 0:
+        os.close(tell)
+        os.read(told, 1)
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        os._exit(0)
+    os.close(told)
+    return tell
 
 
 def make_scratch(user: int | None) -> Path:
