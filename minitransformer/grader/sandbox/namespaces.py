@@ -151,7 +151,9 @@ def _become_first_process() -> None:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         return
     os.closerange(3, 1 << 16)
-    status = os.waitpid(child, 0)[1]
+    ended, status = os.wait()
+    while ended != child:  # but the one that removes a folder
+        ended, status = os.wait()
     sys.stdout.flush()
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
