@@ -2,6 +2,7 @@
 
 import builtins
 import contextlib
+import linecache
 import struct
 import sys
 import time
@@ -320,6 +321,7 @@ def test_a_rehearsal_leaves_nothing_behind():
     assert sys.modules["__main__"] is modules["__main__"]
     assert modules.keys() <= sys.modules.keys()
     assert not hasattr(builtins, "get_ipython")
+    assert "rehearsal" not in linecache.cache
 
 
 @linux

@@ -132,6 +132,7 @@ def rehearse() -> None:
         sys.meta_path[:] = finders
         sys.modules.clear()
         sys.modules.update(modules)
+    linecache.cache.pop("rehearsal", None)
     del builtins.get_ipython  # pyright: ignore[reportAttributeAccessIssue] - `_load` put it there
     parent.close()
     connection.close()
