@@ -20,6 +20,7 @@ from minitransformer.model import (
     causal_mask,
     preset,
 )
+from minitransformer.model.machine import bfloat16_is_faster, computing_in
 from minitransformer.text import distinct_characters, encode, shakespeare, split_text
 
 # nanoGPT's documented recipe for a CPU: shape, batch, steps, AdamW, float32
@@ -137,22 +138,29 @@ def one_step(data: tuple[np.ndarray, np.ndarray], repeats: int) -> Iterator[Figu
 
 def attention_forms() -> Iterator[Figure]:
     """Measure a step of one attention, forward and backward, in both forms."""
-    for T in (32, 64, 128, 256):
-        forms = {
-            "fused kernel": partial(attend_and_back, T, fused=True),
-            "explicit softmax(q·kᵀ)·v": partial(attend_and_back, T, fused=False),
-        }
-        yield from speeds(
-            f"attention while training, T = {T}", race(forms, 7), "fused kernel"
-        )
+    for precision in ("float32", "bfloat16") if bfloat16_is_faster() else ("float32",):
+        for T in (32, 64, 128, 256):
+            forms = {
+                "fused kernel": partial(attend_and_back, T, precision, fused=True),
+                "explicit softmax(q·kᵀ)·v": partial(
+                    attend_and_back, T, precision, fused=False
+                ),
+            }
+            yield from speeds(
+                f"attention while training, {precision}, T = {T}",
+                race(forms, 7),
+                "fused kernel",
+            )
 
 
-def attend_and_back(T: int, *, fused: bool) -> None:
+def attend_and_back(T: int, precision: str, *, fused: bool) -> None:
     """Run one attention on 2,048 characters, forward and backward."""
     attention = MultiHeadAttention(128, 2)
     attention.fused = fused
     x = torch.ones(2048 // T, T, 128)
-    attention(x, mask=causal_mask(T)).sum().backward()
+    with computing_in(precision):
+        found = attention(x, mask=causal_mask(T))
+    found.float().sum().backward()
 
 
 def growth(data: tuple[np.ndarray, np.ndarray]) -> Iterator[Figure]:

@@ -16,7 +16,11 @@ from torch.nn import functional
 
 from minitransformer.model.attention import use_attention
 from minitransformer.model.config import ModelConfig, TrainingConfig, need
-from minitransformer.model.machine import keep_freed_memory, plan_for_this_machine
+from minitransformer.model.machine import (
+    computing_in,
+    keep_freed_memory,
+    plan_for_this_machine,
+)
 from minitransformer.model.optimizer import OptimizerPair, make_optimizer
 from minitransformer.model.transformer import CharTransformer, drawing_from
 from minitransformer.text.windows import (
@@ -384,11 +388,10 @@ class Trainer:
         seed = int(torch.randint(2**62, (), generator=self.generator))
         before = torch.get_num_threads()
         torch.set_num_threads(self.plan.threads)
-        low = self.plan.precision == "bfloat16"
         try:
             with (
                 drawing_from(self.generator),
-                torch.autocast("cpu", torch.bfloat16, enabled=low),
+                computing_in(self.plan.precision),
             ):
                 rng = np.random.default_rng(seed)
                 loss = self.task.step(self.model, self.optimizer, rng, self.progress)

@@ -119,6 +119,9 @@ def _choose(
     """Draw the next character of each text; (B, V) to (B,)."""
     if temperature == 0.0:
         return logits.argmax(axis=-1)
+    if top_k is None and top_p is None:  # `draw` needs no sum of one
+        logits -= np.maximum.reduce(logits, axis=-1, keepdims=True)
+        return np.asarray(draw(np.exp(logits / temperature), rng))
     probabilities = sampling_probabilities(logits, temperature, top_k, top_p)
     return np.asarray(draw(probabilities, rng))
 
@@ -139,6 +142,7 @@ def _reader(
     slopes = 2.0 ** (-8.0 * np.arange(1, H + 1)[:, None] / H)  # (H, 1), for ALiBi
     frequencies = 10000.0 ** (-np.arange(0, D, 2) / D)  # (D/2,), for rotary
     pair = np.result_type(dtype, np.complex64)  # two features as one complex number
+    turns = np.empty((window, len(frequencies)), pair)  # of the places held next
     text: deque[np.ndarray] = deque(maxlen=window)  # the last characters
     count = itertools.count()
 
@@ -150,7 +154,8 @@ def _reader(
             return forward(last, arrays, settings)[:, -1]
         slot, held = place % window, min(place + 1, window)
         places[slot] = place
-        turn = np.exp(1j * place * frequencies).astype(pair)  # (D/2,)
+        if slot == 0:
+            turns[:] = np.exp(1j * np.outer(place + np.arange(window), frequencies))
         x = embedding[ids]  # (B, C)
         if table is not None:
             x += table[place]
@@ -164,7 +169,7 @@ def _reader(
                 qk[:] = D**0.25 * _unit(qk)
             if positions == "rotary":
                 pairs = qk.view(pair)  # (B, 2, H, D/2)
-                pairs *= turn
+                pairs *= turns[slot]
             cache[:, :, :, slot] = heads[:, 1:]
             seen = cache[:, 0, :, :held] @ heads[:, 0, :, :, None]  # (B, H, held, 1)
             scores = seen[..., 0]  # (B, H, held)

@@ -27,9 +27,9 @@ def as_float(array: Real[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     array([1., 2.])
     """
     array = np.asarray(array)
-    if np.issubdtype(array.dtype, np.floating):
+    if array.dtype.kind == "f":
         return array
-    if not np.issubdtype(array.dtype, np.integer):
+    if array.dtype.kind not in "iu":
         raise TypeError(f"arrays must hold real numbers; got dtype {array.dtype}")
     return array.astype(np.float64)
 

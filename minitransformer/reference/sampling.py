@@ -99,7 +99,8 @@ def draw(
     Parameters
     ----------
     probabilities : ndarray of shape (..., V)
-        How likely each id is.
+        How likely each id is; a row in the same proportions that does not sum to one
+        gives the same draw.
     rng : numpy.random.Generator
         Where the randomness comes from; one number is taken for each row.
 

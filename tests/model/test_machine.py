@@ -62,3 +62,14 @@ def test_measuring_leaves_the_model_the_threads_and_the_random_stream_alone():
 def test_a_model_without_attention_has_nothing_to_choose():
     model = RecurrentModel(11, 8, 1)
     assert plan_for_this_machine(AUTO, model, 8).attention in ("explicit", "fused")
+
+
+@pytest.mark.parametrize(("precision", "low"), [("float32", False), ("bfloat16", True)])
+def test_the_form_of_attention_is_timed_in_the_precision_of_the_run(precision, low):
+    seen, model = [], make_model()
+    model.blocks[0].attention.register_forward_pre_hook(
+        lambda *_: seen.append(torch.is_autocast_enabled("cpu"))
+    )
+    config = TrainingConfig(steps=1, precision=precision, attention="auto")
+    plan_for_this_machine(config, model, 8)
+    assert set(seen) == {low}
