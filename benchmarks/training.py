@@ -64,6 +64,8 @@ ABLATIONS: Changes = {
         {},
     ),
     "and with token shift": ({"token_shift": True}, {}),
+    "float32 to the end": ({}, {"precision": "float32"}),
+    "fused attention in place of the faster form": ({}, {"attention": "fused"}),
 }
 
 

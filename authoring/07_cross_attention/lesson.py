@@ -207,13 +207,13 @@ show(
         x="read",
         y="written",
     ),
-    alt="Weights of the answer's characters over the letters of a Hungarian date. The last digits of the year and those of the day each look at their own digit in the text, from left to right; the two "
-    "digits of the month look at a letter in the month's name.",
+    alt="Weights of the answer's characters over the letters of a Hungarian date. The digits of the day look at the day in the text, the last digits of the year at the end of the year, and the second "
+    "digit of the month at letters of the month's name.",
 )
 
 # %% [markdown]
 r"""
-The last digits of the year and those of the day are sharp: copied from where they stand. The century is 19 or 20, so little needs looking up.<!-- numbers: 19 a century; 20 a century --> The month has to be *read*: both its digits look at one letter of its name, the *n* in this run. By itself that letter would fit *június* too; but what stands there after the encoder is no longer a bare *n*, it has looked at its neighbours. So a map tells you where something was fetched, not what. The hyphens are always the same and look anywhere. In English the year stands at the end.
+The digits of the day look at the day, and the last digits of the year at the year's end: copied from about where they stand. (About: in one run the look lands on the digit itself, in another on the sign beside it, which the encoder has let look at the digit.) The century is 19 or 20, so little needs looking up.<!-- numbers: 19 a century; 20 a century --> The month has to be *read*: its second digit looks at letters of its name, which ones differs from run to run. By itself such a letter would fit other months too; but what stands there after the encoder is no longer a bare letter, it has looked at its neighbours. So a map tells you where something was fetched, not what. The hyphens are always the same and look anywhere. In English the year stands at the end.
 
 **Predict**: for the British date, where in the text does the *first* character written look?
 """
@@ -302,7 +302,7 @@ table(
 
 # %% [markdown]
 r"""
-The model has three encoder blocks and two decoder blocks of width 96. It was trained on the other words with the command `minitransformer train pronunciation`, five minutes on two cores, and comes with the package.
+The model has three encoder blocks and two decoder blocks of width 96. It was trained on the other words with the command `minitransformer train pronunciation`, five minutes on two fast cores, and comes with the package.
 
 **Predict**: of words never seen, what share is *wrong somewhere*? (A word counts as right if it matches any listed pronunciation exactly.)
 
@@ -324,7 +324,7 @@ reveal("07.words_wrong", round(word_errors, 2))
 
 # %% [markdown]
 r"""
-A good third wrong somewhere, though nine sounds in ten are right. Is that good? Published figures for the same dictionary, in its recent version and without stress (as reported by the project cmusphinx/g2p-seq2seq): 33.89 % of words wrong for a classic system of weighted automata, about 31 % for a transformer of two layers and more than twice this width. Theirs is another random test set, and ours leaves out long words, so the comparison
+Three words in ten wrong somewhere, though more than nine sounds in ten are right. Is that good? Published figures for the same dictionary, in its recent version and without stress (as reported by the project cmusphinx/g2p-seq2seq): 33.89 % of words wrong for a classic system of weighted automata, about 31 % for a transformer of two layers and more than twice this width. Theirs is another random test set, and ours leaves out long words, so the comparison
 is of the same kind, not of the same test. Figures around 20 to 24 % that you will find belong to an older list of 2007.
 
 And words which stand in no part of the list, two of them made up altogether:
